@@ -1,0 +1,799 @@
+"""DigitMLPClassifier: parameters, validation, fit and predict."""
+
+import contextlib
+from numbers import Integral, Real
+from types import SimpleNamespace
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+)
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from skdigits import _forward
+from skdigits._network import Network, unfold
+from skdigits._training import Progress, TrainingData, train
+
+
+class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
+    """Handwritten digit classifier: a multi-layer perceptron trained by Keras.
+
+    The parameters and attributes are those of
+    :class:`sklearn.neural_network.MLPClassifier` wherever it has them. A fitted
+    classifier holds NumPy arrays and plain Python values only; predicting imports
+    neither Keras nor TensorFlow.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(25, 15)
+        Number of units of each hidden layer.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Activation of the hidden layers.
+
+    solver : {'adam', 'adamw', 'sgd'} or keras.optimizers.Optimizer, default='adam'
+        What minimises the loss: Adam, AdamW with Keras's weight decay, stochastic
+        gradient descent with Nesterov momentum 0.9, or a copy of a Keras optimizer,
+        which brings its own learning rate and is itself left as it is.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights, 0 or more. As in scikit-learn,
+        half of `alpha` times the sum of the squared weights is added to the summed
+        loss of a batch, before it is divided by the batch's size.
+
+    dropout : float or array-like of float, default=0.0
+        Rate at which units are dropped in training, in [0, 1): one number for every
+        hidden layer, or a number for the input and one for each hidden layer.
+
+    batch_norm : bool, default=False
+        Whether to normalise before each hidden activation over the batch. In the
+        fitted weights the normalisation is folded into `coefs_` and `intercepts_`.
+
+    label_smoothing : float, default=0.0
+        Part of the target that is spread over all classes, in [0, 1).
+
+    ema : float, default=None
+        Decay of an exponential moving average of the weights over the steps, in
+        (0, 1). The average is what is validated and kept. None for none.
+
+    rescale : float, default=None
+        Factor applied to `X` inside the network, positive. With ``1 / 255``, images
+        of dtype uint8 are trained on and predicted without a float copy.
+
+    batch_size : int, default=32
+        Rows a step.
+
+    learning_rate : {'constant', 'cosine', 'adaptive'}, default='constant'
+        - 'constant' stays at `learning_rate_init`.
+        - 'cosine' falls from there to zero over `max_iter` epochs along half a
+          cosine (Loshchilov and Hutter, 2017); `partial_fit` stays constant.
+        - 'adaptive' is divided by 5 each time the loss, or with `early_stopping`
+          the validation score, fails to improve by `tol` for `n_iter_no_change`
+          epochs.
+
+        A callback that sets the optimizer's learning rate has the last word.
+
+    learning_rate_init : float, default=0.001
+        Learning rate at the start, positive. A Keras optimizer given as `solver`
+        brings its own.
+
+    max_iter : int, default=100
+        Number of epochs, how often each row is used.
+
+    shuffle : bool, default=True
+        Whether rows are taken in a new random order every epoch.
+
+    class_weight : dict or 'balanced', default=None
+        Weight of each class, which multiplies `sample_weight`. 'balanced' weighs
+        classes inversely to their total weight.
+
+    early_stopping : bool, default=False
+        Whether to hold out part of the training data, stratified by class, stop
+        when its score no longer improves by `tol` for `n_iter_no_change` epochs,
+        and keep the weights of the best epoch. Where `X_val` is passed to `fit`,
+        that is used instead.
+
+    validation_fraction : float, default=0.1
+        Part of the training data held out, in (0, 1).
+
+    n_iter_no_change : int or inf, default=10
+        Epochs in a row without improvement that are tolerated.
+
+    tol : float, default=None
+        Least improvement of the loss, or with `early_stopping` of the score, that
+        counts. Training stops when there is none for `n_iter_no_change` epochs, and
+        a :class:`~sklearn.exceptions.ConvergenceWarning` tells when `max_iter`
+        comes first. With None, exactly `max_iter` epochs are trained without a
+        warning; where `early_stopping` or 'adaptive' needs a tolerance it is 1e-4.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last call ended, with the state of the
+        optimizer, which is then kept after training.
+
+    random_state : int, RandomState instance or None, default=None
+        Where the starting weights, the order of rows, the dropped units and the
+        held-out rows come from. An int gives the same weights bit for bit on the
+        same machine, whatever was trained before.
+
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called at the beginning and end of training and of every epoch, with a
+        compiled `keras.Sequential`.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        What to compute in. 'auto' is float64 for `X` of float64, else float32.
+
+    verbose : int, default=0
+        Whether to show one progress bar over the epochs.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    coefs_ : list of ndarray
+        Weights of each layer, of shape (fan_in, fan_out).
+
+    intercepts_ : list of ndarray
+        Biases of each layer, of shape (fan_out,).
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where `X` has names that are strings.
+
+    n_iter_ : int
+        Number of epochs trained in the last call.
+
+    t_ : int
+        Number of rows trained on, all epochs together.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    n_outputs_ : int
+        Number of outputs of the network: one for two classes, else one a class.
+
+    out_activation_ : {'logistic', 'softmax'}
+        What turns outputs into probabilities: 'logistic' for two classes.
+
+    loss_ : float
+        Loss of the last epoch.
+
+    loss_curve_ : list of float
+        Loss of each epoch, L2 penalty included.
+
+    best_loss_ : float or None
+        Lowest loss of an epoch; None with `early_stopping`.
+
+    validation_scores_ : list of float or None
+        Accuracy on the held-out rows after each epoch; None without such rows.
+
+    best_validation_score_ : float or None
+        Highest of `validation_scores_`.
+
+    validation_loss_curve_ : list of float or None
+        Loss on the held-out rows after each epoch.
+
+    best_epoch_ : int or None
+        Epoch, from 1, with the highest validation score, or without validation the
+        lowest loss.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : scikit-learn's own, for any kind of data.
+
+    Notes
+    -----
+    The loss of a batch is the weighted sum of the cross-entropies divided by batch
+    size times mean weight, so that a row of weight 2 counts as the row twice.
+
+    Sparse `X` is made dense a chunk of rows at a time.
+
+    With data of one class only, that class is always predicted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdigits import DigitMLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = DigitMLPClassifier(random_state=0).fit(X_train, y_train)
+    >>> clf.score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(_forward.ACTIVATIONS))],
+        "solver": [
+            StrOptions({"adam", "adamw", "sgd"}),
+            HasMethods(["apply", "get_config"]),
+        ],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "batch_norm": ["boolean"],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "ema": [Interval(Real, 0, 1, closed="neither"), None],
+        "rescale": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "cosine", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "callbacks": [list, tuple, None],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(25, 15),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0,
+        dropout=0.0,
+        batch_norm=False,
+        label_smoothing=0.0,
+        ema=None,
+        rescale=None,
+        batch_size=32,
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        max_iter=100,
+        shuffle=True,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=None,
+        warm_start=False,
+        random_state=None,
+        callbacks=None,
+        dtype="auto",
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.label_smoothing = label_smoothing
+        self.ema = ema
+        self.rescale = rescale
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.dtype = dtype
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # Training
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each, of any real dtype.
+
+        y : array-like of shape (n_samples,)
+            Labels: numbers, strings or booleans.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, 0 or more; not all 0.
+
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Images to validate on after each epoch.
+
+        y_val : array-like of shape (n_val,), default=None
+            Their labels.
+
+        Returns
+        -------
+        self : DigitMLPClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described, or training diverges.
+            The classifier is then what it was before.
+        ImportError, RuntimeError
+            If TensorFlow is not installed, Keras uses another backend, or this
+            process was forked from one that had loaded TensorFlow.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` is given and `max_iter` epochs did not reach it.
+        UserWarning
+            If Ctrl-C ends training early; the classifier is usable.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y).n_iter_
+        5
+        """
+        with self._unchanged_on_failure():
+            resuming = self.warm_start and hasattr(self, "coefs_")
+            X, y, weight = self._validate_training(X, y, sample_weight, resuming)
+            if resuming:
+                classes = np.unique(y)
+                if not np.array_equal(classes, self.classes_):
+                    raise ValueError(
+                        "warm_start can only be used where `y` has the same classes "
+                        "as in the previous call to fit. Previously got "
+                        f"{self.classes_}, `y` has {classes}"
+                    )
+            else:
+                self.classes_ = np.unique(y)
+            self._train(X, y, weight, resuming, X_val=X_val, y_val=y_val)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one epoch on the given rows, going on from the last call.
+
+        The state of the optimizer is kept between calls.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each.
+
+        y : array-like of shape (n_samples,)
+            Labels, each in `classes`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, 0 or more; not all 0.
+
+        Returns
+        -------
+        self : DigitMLPClassifier
+            The classifier, trained further.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; if `y` has labels that are not in `classes`; if
+            `early_stopping` is on or `class_weight` is 'balanced', which need all
+            of the data.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(random_state=0)
+        >>> for start in range(0, 1500, 500):
+        ...     rows = slice(start, start + 500)
+        ...     clf = clf.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        >>> clf.t_
+        1500
+        """
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True, which needs all of "
+                "the data at once. Set early_stopping=False, or use fit."
+            )
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced', which needs "
+                "all of the data at once. Pass the weights as a dict, or as "
+                "sample_weight."
+            )
+        with self._unchanged_on_failure():
+            resuming = hasattr(self, "coefs_")
+            _check_partial_fit_first_call(self, classes)
+            X, y, weight = self._validate_training(X, y, sample_weight, resuming)
+            unknown = np.setdiff1d(y, self.classes_)
+            if unknown.size:
+                raise ValueError(
+                    f"`y` has classes not in `self.classes_`: {unknown}. Expected "
+                    f"labels out of {self.classes_}. Name all of them in `classes` "
+                    "in the first call to partial_fit."
+                )
+            self._train(X, y, weight, resuming, incremental=True)
+        return self
+
+    @contextlib.contextmanager
+    def _unchanged_on_failure(self):
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _validate_training(self, X, y, sample_weight, resuming):
+        X, y = validate_data(self, X, y, accept_sparse="csr", reset=not resuming)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError(
+                "sample_weight must have at least one positive weight. Got "
+                f"{len(weight)} weights that are all 0 instead."
+            )
+        return X, y, weight
+
+    def _train(
+        self, X, y, weight, resuming, *, X_val=None, y_val=None, incremental=False
+    ):
+        params = SimpleNamespace(**self.get_params(deep=False))
+        params.batch_norm = bool(params.batch_norm)
+        network = self._network_to_train(X, resuming)
+        y = np.searchsorted(self.classes_, y)
+        weight = weight * self._class_weights(y, weight)[y]
+        if resuming:
+            progress = self._progress(network)
+        else:
+            progress = Progress.start(network, self._draw_seed())
+        data = TrainingData(X, y, weight)
+        self._hold_out(data, progress.seed, X_val, y_val)
+        trained = train(network, params, data, progress, incremental=incremental)
+        n_samples = len(y) if data.rows is None else len(data.rows)
+        t_before = self.t_ if resuming else 0
+        self._keep(trained, network, data.validation is not None, incremental)
+        self.t_ = t_before + trained.n_epochs * n_samples
+
+    def _network_to_train(self, X, resuming):
+        n_classes = len(self.classes_)
+        if self.dtype != "auto":
+            dtype = self.dtype
+        elif resuming:
+            dtype = self.coefs_[0].dtype.name
+        else:
+            dtype = "float64" if X.dtype == np.float64 else "float32"
+        network = Network(
+            n_features=X.shape[1],
+            hidden_layer_sizes=self._hidden_layer_sizes(),
+            n_outputs=1 if n_classes == 2 else n_classes,
+            out_activation="logistic" if n_classes == 2 else "softmax",
+            activation=self.activation,
+            dropout=self._dropout_rates(),
+            batch_norm=bool(self.batch_norm),
+            rescale=None if self.rescale is None else float(self.rescale),
+            dtype=dtype,
+        )
+        if resuming:
+            self._check_same_network(network)
+        return network
+
+    def _check_same_network(self, network):
+        fitted = (
+            tuple(coef.shape[0] for coef in self.coefs_),
+            bool(self._batch_norms),
+            self.coefs_[0].dtype.name,
+        )
+        wanted = network.layer_sizes[:-1], network.batch_norm, network.dtype
+        if fitted != wanted:
+            raise ValueError(
+                "Going on with a fitted network needs the layer sizes, batch_norm and "
+                f"dtype that it was fitted with, {fitted}. Got {wanted} instead. Set "
+                "the parameters back, or fit anew with warm_start=False."
+            )
+
+    def _hidden_layer_sizes(self):
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        if sizes.ndim != 1 or not sizes.size or sizes.dtype.kind not in "iu":
+            problem = True
+        else:
+            problem = (sizes < 1).any()
+        if problem:
+            raise ValueError(
+                "hidden_layer_sizes must be > 0, an int or a non-empty sequence of "
+                f"ints, one a hidden layer. Got {self.hidden_layer_sizes!r} instead."
+            )
+        return tuple(sizes.tolist())
+
+    def _dropout_rates(self):
+        n_hidden = len(self._hidden_layer_sizes())
+        if isinstance(self.dropout, Real):
+            return (0.0, *[float(self.dropout)] * n_hidden)
+        rates = np.asarray(self.dropout)
+        if (
+            rates.shape != (n_hidden + 1,)
+            or rates.dtype.kind not in "iuf"
+            or not ((rates >= 0) & (rates < 1)).all()
+        ):
+            raise ValueError(
+                "dropout must be a number in [0, 1), or such a number for the input "
+                f"and each of the {n_hidden} hidden layers, {n_hidden + 1} in all. "
+                f"Got {self.dropout!r} instead."
+            )
+        return tuple(rates.astype(float).tolist())
+
+    def _class_weights(self, y, weight):
+        n_classes = len(self.classes_)
+        if isinstance(self.class_weight, str):
+            totals = np.bincount(y, weights=weight, minlength=n_classes)
+            present = totals > 0
+            balanced = np.zeros(n_classes)
+            balanced[present] = totals.sum() / (present.sum() * totals[present])
+            return balanced
+        return compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_
+        )
+
+    def _draw_seed(self):
+        rng = check_random_state(self.random_state)
+        return int(rng.randint(np.iinfo(np.int32).max))
+
+    def _progress(self, network):
+        """Where to go on from: the kept state, else what the weights tell."""
+        curves = {
+            "loss_curve": self.loss_curve_,
+            "validation_scores": self.validation_scores_ or [],
+            "validation_losses": self.validation_loss_curve_ or [],
+        }
+        if self._training_state is not None:
+            return Progress(**self._training_state, **curves)
+        return Progress(
+            seed=self._draw_seed(),
+            arrays=unfold(network, self.coefs_, self.intercepts_, self._batch_norms),
+            norm_prior=0.0,
+            **curves,
+        )
+
+    def _hold_out(self, data, seed, X_val, y_val):
+        """Give `data` its validation rows, passed to fit or split off."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError(
+                "X_val and y_val must be passed together. Got only "
+                f"{'y_val' if X_val is None else 'X_val'} instead."
+            )
+        if X_val is not None:
+            X_val, y_val = validate_data(
+                self, X_val, y_val, accept_sparse="csr", reset=False
+            )
+            y_val = column_or_1d(y_val, warn=True)
+            unknown = np.setdiff1d(y_val, self.classes_)
+            if unknown.size:
+                raise ValueError(
+                    f"y_val has labels that y has not: {unknown}. Expected labels "
+                    f"out of {self.classes_}."
+                )
+            data.validation = X_val, np.searchsorted(self.classes_, y_val), None
+        elif self.early_stopping:
+            rows, held_out = train_test_split(
+                np.arange(len(data.y)),
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=self.classes_[data.y],
+            )
+            if len(held_out) < 2:
+                raise ValueError(
+                    "The validation set is too small. Increase 'validation_fraction' "
+                    "or the size of your dataset."
+                )
+            data.rows = np.sort(rows)
+            data.validation = (
+                data.X[held_out],
+                data.y[held_out],
+                data.weight[held_out],
+            )
+            for part, indices in [("training", rows), ("validation", held_out)]:
+                if not data.weight[indices].any():
+                    raise ValueError(
+                        f"All weights of the {part} part of the data are 0 after the "
+                        "split for early_stopping. Leave out rows of weight 0, or "
+                        "change validation_fraction or random_state."
+                    )
+
+    def _keep(self, trained, network, validated, incremental):
+        """Take over what training made."""
+        progress = trained.progress
+        self.coefs_ = trained.coefs
+        self.intercepts_ = trained.intercepts
+        self._batch_norms = trained.norms
+        self.n_iter_ = trained.n_epochs
+        self.n_layers_ = len(trained.coefs) + 1
+        self.n_outputs_ = network.n_outputs
+        self.out_activation_ = network.out_activation
+        self.loss_curve_ = progress.loss_curve
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        best_loss = min(self.loss_curve_, default=np.inf)
+        self.best_loss_ = None if self.early_stopping else best_loss
+        scores = progress.validation_scores
+        self.validation_scores_ = scores if validated else None
+        self.validation_loss_curve_ = progress.validation_losses if validated else None
+        self.best_validation_score_ = max(scores, default=None) if validated else None
+        if validated:
+            self.best_epoch_ = int(np.argmax(scores)) + 1 if scores else None
+        else:
+            curve = self.loss_curve_
+            self.best_epoch_ = int(np.argmin(curve)) + 1 if curve else None
+        self._training_state = None
+        if self.warm_start or incremental:
+            state = vars(progress).copy()
+            for name in ("loss_curve", "validation_scores", "validation_losses"):
+                del state[name]
+            self._training_state = state
+
+    # Prediction
+
+    def _logits(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = _forward.logits(
+                X, self.coefs_, self.intercepts_, self.activation, self.rescale
+            )
+        if not np.isfinite(Z).all():
+            raise ValueError(
+                "The network's output is not finite: X has values that are too large "
+                "for it. Expected values like those it was fitted on."
+            )
+        return Z
+
+    def decision_function(self, X):
+        """Logits, the outputs of the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Logits; with two classes the log-odds of ``classes_[1]``.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another number of features than in fit, or values that are
+            not finite.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> clf.decision_function(X[:3]).shape
+        (3, 10)
+        """
+        Z = self._logits(X)
+        return Z.ravel() if Z.shape[1] == 1 else Z
+
+    def predict(self, X):
+        """Most probable class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels out of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            As `decision_function` does.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(random_state=0).fit(X, y)
+        >>> clf.predict(X[:3])
+        array([0, 1, 2])
+        """
+        Z = self._logits(X)
+        return self.classes_[_forward.class_index(Z, self.out_activation_)]
+
+    def predict_proba(self, X):
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            Probabilities, a column for each of `classes_`, in the dtype of `coefs_`.
+
+        Raises
+        ------
+        ValueError
+            As `decision_function` does.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> clf.predict_proba(X[:3]).sum(axis=1).round(6)
+        array([1., 1., 1.])
+        """
+        return _forward.proba(self._logits(X), self.out_activation_)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_classes)
+            Logarithms, precise where `predict_proba` has rounded to 0 or 1.
+
+        Raises
+        ------
+        ValueError
+            As `decision_function` does.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> clf.predict_log_proba(X[:3]).max() < 0
+        True
+        """
+        return _forward.log_proba(self._logits(X), self.out_activation_)

@@ -1,0 +1,141 @@
+"""Loading TensorFlow and Keras, quietly and only where they can work.
+
+The rest of the library reaches both through `load_keras` and `load_tensorflow`,
+at the time of training and never at import.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import tempfile
+import threading
+
+_NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] |To enable the following instructions"
+    rb"|\s*(StreamExecutor|devices?) \[)",
+    re.IGNORECASE,
+)
+_noise_lock = threading.RLock()
+_forked_after_tensorflow = False
+
+
+def _note_fork():
+    global _forked_after_tensorflow
+    _forked_after_tensorflow = "tensorflow" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def load_keras():
+    """Import Keras 3 on its TensorFlow backend.
+
+    Returns
+    -------
+    keras : module
+
+    Raises
+    ------
+    ImportError
+        If TensorFlow, or a Keras 3, is not installed.
+    RuntimeError
+        If Keras is set to another backend, or this process was forked from one
+        that had loaded TensorFlow, which would hang.
+    """
+    if _forked_after_tensorflow:
+        raise RuntimeError(
+            "Cannot train in this process: it was forked from one that had already "
+            "loaded TensorFlow, whose threads do not survive a fork, so training "
+            "would hang. Use joblib's 'loky' or 'threading' backend, or "
+            "multiprocessing's 'spawn' start method. Predicting works here."
+        )
+    keras = sys.modules.get("keras")
+    if keras is None:
+        _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
+        with quiet_tensorflow():
+            keras = _import("keras")
+    _check_version(keras)
+    _check_backend(keras.config.backend())
+    return keras
+
+
+def load_tensorflow():
+    """Import TensorFlow; raises as `load_keras` does."""
+    load_keras()
+    return importlib.import_module("tensorflow")
+
+
+def _import(name):
+    # Keras asks for its own backend on import: without TensorFlow it would fail
+    # with an error that names neither what is missing nor what needs it.
+    try:
+        importlib.import_module("tensorflow")
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"Training a DigitMLPClassifier needs TensorFlow and Keras 3, and "
+            f"{error.name!r} is not installed. Install them with "
+            "`pip install tensorflow`. Predicting with a fitted one needs neither."
+        ) from error
+
+
+def _check_version(keras):
+    version = getattr(keras, "__version__", "unknown")
+    major = version.partition(".")[0]
+    if not (major.isdigit() and int(major) >= 3):
+        raise ImportError(
+            f"Training a DigitMLPClassifier needs Keras 3. Got keras {version} "
+            "instead. Install a newer one with `pip install --upgrade keras`."
+        )
+
+
+def _check_backend(backend):
+    if backend != "tensorflow":
+        raise RuntimeError(
+            "Training a DigitMLPClassifier needs Keras on its 'tensorflow' backend. "
+            f"Got {backend!r} instead. Unset KERAS_BACKEND, or set it to "
+            "'tensorflow', before Keras is first imported in this process. "
+            "Predicting works under any backend."
+        )
+
+
+@contextlib.contextmanager
+def quiet_tensorflow():
+    """Keep TensorFlow's start-up notices off the process's standard error.
+
+    They are written by C++ code before any setting of TensorFlow's is read, so
+    file descriptor 2 points to a file meanwhile. What else was written there comes
+    out afterwards.
+    """
+    with _noise_lock, contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(2)
+        except OSError:  # no standard error at all
+            yield
+            return
+        stack.callback(os.close, kept)
+        log = stack.enter_context(tempfile.TemporaryFile())
+        level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        _flush_stderr()
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            _flush_stderr()
+            os.dup2(kept, 2)
+            if level is None:
+                os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+            log.seek(0)
+            for line in log:
+                if line.strip() and not _NOISE.match(line):
+                    os.write(2, line)
+
+
+def _flush_stderr():
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
