@@ -1,6 +1,7 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
 import contextlib
+from dataclasses import replace
 from numbers import Integral, Real
 from types import SimpleNamespace
 
@@ -21,8 +22,9 @@ from sklearn.utils.validation import (
 )
 
 from skdigits import _forward
+from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
-from skdigits._training import Progress, TrainingData, train
+from skdigits._training import Progress, Trained, TrainingData, train
 
 
 class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
@@ -513,18 +515,33 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         return network
 
     def _check_same_network(self, network):
-        fitted = (
-            tuple(coef.shape[0] for coef in self.coefs_),
-            bool(self._batch_norms),
-            self.coefs_[0].dtype.name,
+        fitted = self._fitted_network()
+        for name in (
+            "hidden_layer_sizes",
+            "activation",
+            "batch_norm",
+            "rescale",
+            "dtype",
+        ):
+            had, wanted = getattr(fitted, name), getattr(network, name)
+            if had != wanted:
+                raise ValueError(
+                    f"Cannot go on with a network fitted with {name}={had!r}. Got "
+                    f"{name}={wanted!r} instead. Set the parameter back, or fit anew "
+                    "with warm_start=False."
+                )
+
+    def _fitted_network(self):
+        return Network(
+            n_features=self.n_features_in_,
+            hidden_layer_sizes=tuple(coef.shape[1] for coef in self.coefs_[:-1]),
+            n_outputs=self.n_outputs_,
+            out_activation=self.out_activation_,
+            activation=self._activation,
+            batch_norm=bool(self._batch_norms),
+            rescale=self._rescale,
+            dtype=self.coefs_[0].dtype.name,
         )
-        wanted = network.layer_sizes[:-1], network.batch_norm, network.dtype
-        if fitted != wanted:
-            raise ValueError(
-                "Going on with a fitted network needs the layer sizes, batch_norm and "
-                f"dtype that it was fitted with, {fitted}. Got {wanted} instead. Set "
-                "the parameters back, or fit anew with warm_start=False."
-            )
 
     def _hidden_layer_sizes(self):
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
@@ -639,6 +656,9 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         self.coefs_ = trained.coefs
         self.intercepts_ = trained.intercepts
         self._batch_norms = trained.norms
+        # What the weights were fitted for, whatever the parameters become.
+        self._activation = network.activation
+        self._rescale = network.rescale
         self.n_iter_ = trained.n_epochs
         self.n_layers_ = len(trained.coefs) + 1
         self.n_outputs_ = network.n_outputs
@@ -670,7 +690,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             Z = _forward.logits(
-                X, self.coefs_, self.intercepts_, self.activation, self.rescale
+                X, self.coefs_, self.intercepts_, self._activation, self._rescale
             )
         if not np.isfinite(Z).all():
             raise ValueError(
@@ -797,3 +817,112 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         True
         """
         return _forward.log_proba(self._logits(X), self.out_activation_)
+
+    # Keras
+
+    def to_keras(self):
+        """The fitted network as an ordinary Keras model.
+
+        Returns
+        -------
+        model : keras.Sequential
+            Compiled, with logits as output, one for each of `classes_` (one in all
+            for two classes); it is trained on indices into `classes_`.
+
+        Raises
+        ------
+        ImportError
+            If TensorFlow is not installed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> [layer.name for layer in clf.to_keras().layers]
+        ['hidden_1', 'hidden_2', 'output']
+        """
+        check_is_fitted(self)
+        network = self._fitted_network()
+        arrays = unfold(network, self.coefs_, self.intercepts_, self._batch_norms)
+        if len(self._dropout_rates()) == len(self.coefs_):
+            network = replace(network, dropout=self._dropout_rates())
+        return to_keras(network, arrays, self)
+
+    @classmethod
+    def from_keras(cls, model, classes=None):
+        """A fitted classifier from a trained Keras model.
+
+        Parameters
+        ----------
+        model : keras.Sequential
+            Trained; Dense layers with Rescaling, BatchNormalization, Activation,
+            ReLU, Softmax, Dropout, and Flatten on the input. Logits or
+            probabilities out. It is left as it is.
+
+        classes : array-like of shape (n_classes,), default=None
+            Labels of the outputs, in their order; of the two classes of a model with
+            one output. None for 0, 1, 2 and so on.
+
+        Returns
+        -------
+        clf : DigitMLPClassifier
+            Predicts as the model does. Batch normalisation is folded into its
+            weights.
+
+        Raises
+        ------
+        TypeError
+            If `model` is no `keras.Sequential`.
+        ValueError
+            If the model has a layer that has no counterpart, which is named, or
+            `classes` do not fit its outputs.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> other = DigitMLPClassifier.from_keras(clf.to_keras())
+        >>> bool((other.predict(X) == clf.predict(X)).all())
+        True
+        """
+        read = read_keras(model)
+        coefs, intercepts = read["coefs"], read["intercepts"]
+        n_outputs = coefs[-1].shape[1]
+        n_classes = 2 if n_outputs == 1 else n_outputs
+        classes = np.arange(n_classes) if classes is None else column_or_1d(classes)
+        if len(np.unique(classes)) != n_classes or len(classes) != n_classes:
+            raise ValueError(
+                f"classes must be {n_classes} different labels, one for each output "
+                f"of the model. Got {classes} instead."
+            )
+        order = np.argsort(classes)
+        if n_outputs > 1:
+            coefs[-1], intercepts[-1] = coefs[-1][:, order], intercepts[-1][order]
+        elif order[0] == 1:
+            coefs[-1], intercepts[-1] = -coefs[-1], -intercepts[-1]
+        clf = cls(
+            hidden_layer_sizes=tuple(coef.shape[1] for coef in coefs[:-1]),
+            activation=read["activation"],
+            dropout=read["dropout"],
+            rescale=read["rescale"],
+            dtype=coefs[0].dtype.name,
+        )
+        network = Network(
+            n_features=coefs[0].shape[0],
+            hidden_layer_sizes=clf.hidden_layer_sizes,
+            n_outputs=n_outputs,
+            out_activation="logistic" if n_outputs == 1 else "softmax",
+            activation=clf.activation,
+            rescale=clf.rescale,
+            dtype=clf.dtype,
+        )
+        clf.classes_ = classes[order]
+        clf.n_features_in_ = network.n_features
+        untrained = Progress(seed=0, arrays=[])
+        clf._keep(Trained(coefs, intercepts, [], untrained, 0), network, False, False)
+        clf.t_ = 0
+        return clf

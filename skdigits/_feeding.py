@@ -76,7 +76,9 @@ class RowFeed:
         """
         if self._resident:
             if self._held is None:
-                self._held = self._take(slice(None) if self._rows is None else self._rows)
+                self._held = self._take(
+                    slice(None) if self._rows is None else self._rows
+                )
             yield *self._held, self._pad_order(order), len(order)
             return
         index = order if self._rows is None else self._rows[order]

@@ -93,9 +93,9 @@ def fold(network, arrays, norm_prior=0.0):
         mean = mean / (1 - norm_prior)
         variance = np.maximum((variance - norm_prior) / (1 - norm_prior), 0)
         norm = np.stack([gamma, beta, mean, variance]).astype(network.dtype)
-        scale = _norm_scale(norm)
-        coefs.append(kernel * scale)
-        intercepts.append(norm[1] - norm[2] * scale)
+        scale, shift = _norm_affine(norm)
+        coefs.append((kernel * scale).astype(network.dtype))
+        intercepts.append(shift.astype(network.dtype))
         norms.append(norm)
     return [*coefs, arrays[-2]], [*intercepts, arrays[-1]], norms
 
@@ -105,7 +105,7 @@ def unfold(network, coefs, intercepts, norms):
     arrays = []
     for layer, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         if network.batch_norm and layer < len(coefs) - 1:
-            scale = _norm_scale(norms[layer])
+            scale, _ = _norm_affine(norms[layer])
             # A unit whose gamma is zero gives a constant whatever its kernel is.
             safe = np.where(scale == 0, 1, scale)
             arrays += [coef / safe, *norms[layer]]
@@ -114,8 +114,11 @@ def unfold(network, coefs, intercepts, norms):
     return [np.array(array, dtype=network.dtype) for array in arrays]
 
 
-def _norm_scale(norm):
-    return norm[0] / np.sqrt(norm[3] + norm.dtype.type(NORM_EPSILON))
+def _norm_affine(norm):
+    """What a normalisation multiplies by and adds, in double precision."""
+    gamma, beta, mean, variance = norm.astype(np.float64)
+    scale = gamma / np.sqrt(variance + NORM_EPSILON)
+    return scale, beta - mean * scale
 
 
 def build_keras(keras, network):

@@ -164,7 +164,7 @@ class EpochProgram:
         """
         X, y, weight, order, n_rows = rows
         scalars = np.array([*learning_rates, alpha, label_smoothing, mean_weight])
-        arguments = (X, y, weight, order, np.int32(n_rows), scalars)
+        arguments = X, y, weight, order, np.int32(n_rows), scalars
         if self._proven:
             return float(self._function(*arguments))
         before = self.arrays(), self.optimizer_arrays()
@@ -186,34 +186,31 @@ class EpochProgram:
     def _make_function(self):
         tf = self._tf
         spec = self.spec
-        n_rows, n_order = (
-            (spec.n_rows, spec.n_order) if self._compiled else (None, None)
-        )
+        n_rows = spec.n_rows if self._compiled else None
+        n_order = spec.n_order if self._compiled else None
         dtype = tf.as_dtype(spec.network.dtype)
-
-        def train(X, y, weight, order, n_valid, scalars):
-            return self._epoch(X, y, weight, order, n_valid, scalars)
-
+        traced = tf.function(self._epoch, jit_compile=self._compiled, autograph=False)
         concrete = {}
 
         def call(X, y, weight, order, n_valid, scalars):
             # One trace for each dtype of X, whatever the number of rows.
             if X.dtype not in concrete:
-                signature = [
+                concrete[X.dtype] = traced.get_concrete_function(
                     tf.TensorSpec((n_rows, spec.network.n_features), X.dtype),
                     tf.TensorSpec((n_rows,), tf.int32),
                     tf.TensorSpec((n_rows,), dtype),
                     tf.TensorSpec((n_order,), tf.int32),
                     tf.TensorSpec((), tf.int32),
                     tf.TensorSpec((5,), tf.float64),
-                ]
-                concrete[X.dtype] = tf.function(
-                    train,
-                    input_signature=signature,
-                    jit_compile=self._compiled,
-                    autograph=False,
                 )
-            return concrete[X.dtype](X, y, weight, order, n_valid, scalars)
+            return concrete[X.dtype](
+                X,
+                y,
+                weight,
+                tf.constant(order),
+                tf.constant(n_valid),
+                tf.constant(scalars),
+            )
 
         return call
 
