@@ -1,30 +1,27 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
 import contextlib
-from dataclasses import replace
 from numbers import Integral, Real
-from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-)
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits import _forward
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
 from skdigits._training import Progress, Trained, TrainingData, train
+from skdigits._validation import (
+    check_dropout,
+    check_hidden_layer_sizes,
+    check_training_data,
+    check_validation_data,
+    class_weights,
+    split_rows,
+)
 
 
 class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
@@ -207,8 +204,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.model_selection import train_test_split
-    >>> from skdigits import DigitMLPClassifier
+    >>>     >>> from skdigits import DigitMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> clf = DigitMLPClassifier(random_state=0).fit(X_train, y_train)
@@ -364,7 +360,9 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         """
         with self._unchanged_on_failure():
             resuming = self.warm_start and hasattr(self, "coefs_")
-            X, y, weight = self._validate_training(X, y, sample_weight, resuming)
+            X, y, weight = check_training_data(
+                self, X, y, sample_weight, reset=not resuming
+            )
             if resuming:
                 classes = np.unique(y)
                 if not np.array_equal(classes, self.classes_):
@@ -437,7 +435,9 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         with self._unchanged_on_failure():
             resuming = hasattr(self, "coefs_")
             _check_partial_fit_first_call(self, classes)
-            X, y, weight = self._validate_training(X, y, sample_weight, resuming)
+            X, y, weight = check_training_data(
+                self, X, y, sample_weight, reset=not resuming
+            )
             unknown = np.setdiff1d(y, self.classes_)
             if unknown.size:
                 raise ValueError(
@@ -457,42 +457,33 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             self.__dict__ = before
             raise
 
-    def _validate_training(self, X, y, sample_weight, resuming):
-        X, y = validate_data(self, X, y, accept_sparse="csr", reset=not resuming)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError(
-                "sample_weight must have at least one positive weight. Got "
-                f"{len(weight)} weights that are all 0 instead."
-            )
-        return X, y, weight
-
     def _train(
         self, X, y, weight, resuming, *, X_val=None, y_val=None, incremental=False
     ):
-        params = SimpleNamespace(**self.get_params(deep=False))
-        params.batch_norm = bool(params.batch_norm)
         network = self._network_to_train(X, resuming)
         y = np.searchsorted(self.classes_, y)
-        weight = weight * self._class_weights(y, weight)[y]
+        weight = weight * class_weights(self.class_weight, self.classes_, y, weight)[y]
         if resuming:
             progress = self._progress(network)
         else:
             progress = Progress.start(network, self._draw_seed())
         data = TrainingData(X, y, weight)
-        self._hold_out(data, progress.seed, X_val, y_val)
-        trained = train(network, params, data, progress, incremental=incremental)
-        n_samples = len(y) if data.rows is None else len(data.rows)
+        validation = check_validation_data(self, X_val, y_val)
+        if validation is not None:
+            data.validation = *validation, None
+        elif self.early_stopping:
+            data.rows, held_out = split_rows(
+                self.classes_[y], weight, self.validation_fraction, progress.seed
+            )
+            data.validation = X[held_out], y[held_out], weight[held_out]
+        trained = train(network, self, data, progress, incremental=incremental)
         t_before = self.t_ if resuming else 0
         self._keep(trained, network, data.validation is not None, incremental)
-        self.t_ = t_before + trained.n_epochs * n_samples
+        self.t_ = t_before + trained.n_epochs * data.n_samples
 
     def _network_to_train(self, X, resuming):
         n_classes = len(self.classes_)
+        sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.dtype != "auto":
             dtype = self.dtype
         elif resuming:
@@ -501,11 +492,11 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             dtype = "float64" if X.dtype == np.float64 else "float32"
         network = Network(
             n_features=X.shape[1],
-            hidden_layer_sizes=self._hidden_layer_sizes(),
+            hidden_layer_sizes=sizes,
             n_outputs=1 if n_classes == 2 else n_classes,
             out_activation="logistic" if n_classes == 2 else "softmax",
             activation=self.activation,
-            dropout=self._dropout_rates(),
+            dropout=check_dropout(self.dropout, len(sizes)),
             batch_norm=bool(self.batch_norm),
             rescale=None if self.rescale is None else float(self.rescale),
             dtype=dtype,
@@ -540,49 +531,8 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             activation=self._activation,
             batch_norm=bool(self._batch_norms),
             rescale=self._rescale,
+            dropout=self._dropout,
             dtype=self.coefs_[0].dtype.name,
-        )
-
-    def _hidden_layer_sizes(self):
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
-        if sizes.ndim != 1 or not sizes.size or sizes.dtype.kind not in "iu":
-            problem = True
-        else:
-            problem = (sizes < 1).any()
-        if problem:
-            raise ValueError(
-                "hidden_layer_sizes must be > 0, an int or a non-empty sequence of "
-                f"ints, one a hidden layer. Got {self.hidden_layer_sizes!r} instead."
-            )
-        return tuple(sizes.tolist())
-
-    def _dropout_rates(self):
-        n_hidden = len(self._hidden_layer_sizes())
-        if isinstance(self.dropout, Real):
-            return (0.0, *[float(self.dropout)] * n_hidden)
-        rates = np.asarray(self.dropout)
-        if (
-            rates.shape != (n_hidden + 1,)
-            or rates.dtype.kind not in "iuf"
-            or not ((rates >= 0) & (rates < 1)).all()
-        ):
-            raise ValueError(
-                "dropout must be a number in [0, 1), or such a number for the input "
-                f"and each of the {n_hidden} hidden layers, {n_hidden + 1} in all. "
-                f"Got {self.dropout!r} instead."
-            )
-        return tuple(rates.astype(float).tolist())
-
-    def _class_weights(self, y, weight):
-        n_classes = len(self.classes_)
-        if isinstance(self.class_weight, str):
-            totals = np.bincount(y, weights=weight, minlength=n_classes)
-            present = totals > 0
-            balanced = np.zeros(n_classes)
-            balanced[present] = totals.sum() / (present.sum() * totals[present])
-            return balanced
-        return compute_class_weight(
-            self.class_weight, classes=self.classes_, y=self.classes_
         )
 
     def _draw_seed(self):
@@ -605,51 +555,6 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             **curves,
         )
 
-    def _hold_out(self, data, seed, X_val, y_val):
-        """Give `data` its validation rows, passed to fit or split off."""
-        if (X_val is None) != (y_val is None):
-            raise ValueError(
-                "X_val and y_val must be passed together. Got only "
-                f"{'y_val' if X_val is None else 'X_val'} instead."
-            )
-        if X_val is not None:
-            X_val, y_val = validate_data(
-                self, X_val, y_val, accept_sparse="csr", reset=False
-            )
-            y_val = column_or_1d(y_val, warn=True)
-            unknown = np.setdiff1d(y_val, self.classes_)
-            if unknown.size:
-                raise ValueError(
-                    f"y_val has labels that y has not: {unknown}. Expected labels "
-                    f"out of {self.classes_}."
-                )
-            data.validation = X_val, np.searchsorted(self.classes_, y_val), None
-        elif self.early_stopping:
-            rows, held_out = train_test_split(
-                np.arange(len(data.y)),
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=self.classes_[data.y],
-            )
-            if len(held_out) < 2:
-                raise ValueError(
-                    "The validation set is too small. Increase 'validation_fraction' "
-                    "or the size of your dataset."
-                )
-            data.rows = np.sort(rows)
-            data.validation = (
-                data.X[held_out],
-                data.y[held_out],
-                data.weight[held_out],
-            )
-            for part, indices in [("training", rows), ("validation", held_out)]:
-                if not data.weight[indices].any():
-                    raise ValueError(
-                        f"All weights of the {part} part of the data are 0 after the "
-                        "split for early_stopping. Leave out rows of weight 0, or "
-                        "change validation_fraction or random_state."
-                    )
-
     def _keep(self, trained, network, validated, incremental):
         """Take over what training made."""
         progress = trained.progress
@@ -659,6 +564,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         # What the weights were fitted for, whatever the parameters become.
         self._activation = network.activation
         self._rescale = network.rescale
+        self._dropout = network.dropout
         self.n_iter_ = trained.n_epochs
         self.n_layers_ = len(trained.coefs) + 1
         self.n_outputs_ = network.n_outputs
@@ -846,8 +752,6 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         network = self._fitted_network()
         arrays = unfold(network, self.coefs_, self.intercepts_, self._batch_norms)
-        if len(self._dropout_rates()) == len(self.coefs_):
-            network = replace(network, dropout=self._dropout_rates())
         return to_keras(network, arrays, self)
 
     @classmethod
@@ -917,6 +821,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             n_outputs=n_outputs,
             out_activation="logistic" if n_outputs == 1 else "softmax",
             activation=clf.activation,
+            dropout=check_dropout(clf.dropout, len(clf.hidden_layer_sizes)),
             rescale=clf.rescale,
             dtype=clf.dtype,
         )

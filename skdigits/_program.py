@@ -84,7 +84,7 @@ class EpochProgram:
         ]
         self._compiled = spec.compiled
         self._function = self._make_function()
-        self._proven = not spec.compiled
+        self._ready = False
 
     # State in and out
 
@@ -164,24 +164,25 @@ class EpochProgram:
         """
         X, y, weight, order, n_rows = rows
         scalars = np.array([*learning_rates, alpha, label_smoothing, mean_weight])
-        arguments = X, y, weight, order, np.int32(n_rows), scalars
-        if self._proven:
-            return float(self._function(*arguments))
-        before = self.arrays(), self.optimizer_arrays()
+        if not self._ready:
+            self._prepare(X, y, weight, order, scalars)
+        return float(self._function(X, y, weight, order, n_rows, scalars))
+
+    def _prepare(self, X, y, weight, order, scalars):
+        """Trace and compile, by training on no rows at all."""
         tf = self._tf
         try:
             with quiet_tensorflow():
-                loss = float(self._function(*arguments))
-        except (tf.errors.ResourceExhaustedError, tf.errors.CancelledError):
+                self._function(X, y, weight, order, 0, scalars)
+        except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
+            if not self._compiled:
+                raise
             _warn_not_compiled(error)
-            self.load(*before)
             self._compiled = False
             self._function = self._make_function()
-            loss = float(self._function(*arguments))
-        self._proven = True
-        return loss
+        self._ready = True
 
     def _make_function(self):
         tf = self._tf
@@ -208,7 +209,7 @@ class EpochProgram:
                 y,
                 weight,
                 tf.constant(order),
-                tf.constant(n_valid),
+                tf.constant(n_valid, tf.int32),
                 tf.constant(scalars),
             )
 
@@ -267,7 +268,7 @@ class EpochProgram:
             Z = X
             for layer in self.model.layers:
                 if isinstance(layer, self._norms):
-                    Z = layer(Z, training=True, mask=weight > 0)
+                    Z = self._normalize(layer, Z, weight)
                 else:
                     Z = layer(Z, training=True)
             if network.out_activation == "logistic":
@@ -286,6 +287,24 @@ class EpochProgram:
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return loss
+
+    def _normalize(self, layer, Z, weight):
+        """What a BatchNormalization layer does in training, with weighted rows.
+
+        Keras's layer has no weights for rows, which leaves padding in the averages.
+        """
+        tf = self._tf
+        share = weight / tf.maximum(tf.reduce_sum(weight), 1e-30)
+        mean = tf.linalg.matvec(Z, share, transpose_a=True)
+        variance = tf.linalg.matvec(tf.square(Z - mean), share, transpose_a=True)
+        for moving, latest in [
+            (layer.moving_mean, mean),
+            (layer.moving_variance, variance),
+        ]:
+            moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * latest)
+        return tf.nn.batch_normalization(
+            Z, mean, variance, layer.beta.value, layer.gamma.value, layer.epsilon
+        )
 
 
 def _copy(variable):

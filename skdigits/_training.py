@@ -56,6 +56,11 @@ class TrainingData:
     rows: np.ndarray | None = None
     validation: tuple | None = None
 
+    @property
+    def n_samples(self):
+        """Number of rows to train on."""
+        return self.X.shape[0] if self.rows is None else len(self.rows)
+
 
 @dataclass
 class Progress:
@@ -128,8 +133,8 @@ def train(network, params, data, progress, *, incremental=False):
     Parameters
     ----------
     network : Network
-    params : namespace
-        The parameters of DigitMLPClassifier, validated.
+    params : DigitMLPClassifier
+        Its parameters, validated, are read; nothing of it is changed.
     data : TrainingData
     progress : Progress
         Where to start from; it is not changed.
@@ -156,7 +161,7 @@ def train(network, params, data, progress, *, incremental=False):
             "learning_rate must be 'constant' where `solver` is a Keras optimizer "
             f"with a schedule of its own. Got {params.learning_rate!r} instead."
         )
-    n_samples = data.X.shape[0] if data.rows is None else len(data.rows)
+    n_samples = data.n_samples
     # A batch larger than the data is mostly padding; rounded, folds still share.
     batch_size = min(params.batch_size, -(-n_samples // 1024) * 1024)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else params.max_iter

@@ -1,0 +1,49 @@
+# `make` alone lists what there is. Every target sets up what it needs in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format test-oldest clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to demo/
+	$(BIN)/python examples/plot_digit_recognition.py
+
+test: $(VENV)/installed-test  ## Run the test suite, doctests included
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-lint  ## Check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/installed-lint  ## Apply what lint would change
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The lowest versions that pyproject.toml admits, resolved by uv.
+test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
+	.venv-oldest/bin/python -m pytest
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv .venv-oldest demo
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	  "error: skdigits needs Python 3.11 or newer, %s is %d.%d; " \
+	  "name another one with `make PYTHON=...`" % (sys.executable, *v[:2]))'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-%: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+.venv-oldest/installed: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python \
+	  --resolution lowest-direct --editable '.[test]'
+	@touch $@

@@ -1,0 +1,120 @@
+"""Parameters and data, checked and brought into the form that training takes."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+
+def check_hidden_layer_sizes(sizes):
+    """Hidden layer sizes as a tuple of int."""
+    given = [sizes] if isinstance(sizes, Integral) else sizes
+    try:
+        listed = list(given)
+    except TypeError:
+        listed = []
+    if not listed or not all(_is_positive_int(size) for size in listed):
+        raise ValueError(
+            "hidden_layer_sizes must be > 0, an int or a non-empty sequence of "
+            f"ints, one a hidden layer. Got {sizes!r} instead."
+        )
+    return tuple(int(size) for size in listed)
+
+
+def _is_positive_int(size):
+    return isinstance(size, Integral) and not isinstance(size, bool) and size > 0
+
+
+def check_dropout(dropout, n_hidden):
+    """Dropout as a tuple of rates: of the input, then of each hidden layer."""
+    if isinstance(dropout, Real):
+        return (0.0, *[float(dropout)] * n_hidden)
+    rates = np.asarray(dropout)
+    if (
+        rates.shape != (n_hidden + 1,)
+        or rates.dtype.kind not in "iuf"
+        or not ((rates >= 0) & (rates < 1)).all()
+    ):
+        raise ValueError(
+            "dropout must be a number in [0, 1), or such a number for the input "
+            f"and each of the {n_hidden} hidden layers, {n_hidden + 1} in all. "
+            f"Got {dropout!r} instead."
+        )
+    return tuple(rates.astype(float).tolist())
+
+
+def check_training_data(estimator, X, y, sample_weight, *, reset):
+    """Rows, labels and weights of a training set."""
+    X, y = validate_data(estimator, X, y, accept_sparse="csr", reset=reset)
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError(
+            "sample_weight must have at least one positive weight. Got "
+            f"{len(weight)} weights that are all 0 instead."
+        )
+    return X, y, weight
+
+
+def check_validation_data(estimator, X_val, y_val):
+    """Validation rows as (X, class indices), or None where there are none."""
+    if X_val is None and y_val is None:
+        return None
+    if X_val is None or y_val is None:
+        raise ValueError(
+            "X_val and y_val must be passed together. Got only "
+            f"{'y_val' if X_val is None else 'X_val'} instead."
+        )
+    X_val, y_val = validate_data(
+        estimator, X_val, y_val, accept_sparse="csr", reset=False
+    )
+    y_val = column_or_1d(y_val, warn=True)
+    classes = estimator.classes_
+    unknown = np.setdiff1d(y_val, classes)
+    if unknown.size:
+        raise ValueError(
+            f"y_val has labels that y has not: {unknown}. Expected labels out of "
+            f"{classes}."
+        )
+    return X_val, np.searchsorted(classes, y_val)
+
+
+def class_weights(class_weight, classes, y, weight):
+    """Weight of each class; "balanced" gives every class the same total."""
+    if not isinstance(class_weight, str):
+        return compute_class_weight(class_weight, classes=classes, y=classes)
+    totals = np.bincount(y, weights=weight, minlength=len(classes))
+    present = totals > 0
+    balanced = np.zeros(len(classes))
+    balanced[present] = totals.sum() / (present.sum() * totals[present])
+    return balanced
+
+
+def split_rows(labels, weight, validation_fraction, seed):
+    """Indices of the rows to train on and of those held out, stratified."""
+    rows, held_out = train_test_split(
+        np.arange(len(labels)),
+        test_size=validation_fraction,
+        random_state=seed,
+        stratify=labels,
+    )
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the "
+            "size of your dataset."
+        )
+    for part, indices in [("training", rows), ("validation", held_out)]:
+        if not weight[indices].any():
+            raise ValueError(
+                f"All weights of the {part} part of the data are 0 after the split "
+                "for early_stopping. Leave out rows of weight 0, or change "
+                "validation_fraction or random_state."
+            )
+    return np.sort(rows), held_out

@@ -1,0 +1,9 @@
+"""Pictures of digits and of training, in scikit-learn's Display convention.
+
+Matplotlib is imported when something is drawn, never before.
+"""
+
+from skdigits.plotting._digit_grid import DigitGridDisplay
+from skdigits.plotting._loss_curve import LossCurveDisplay
+
+__all__ = ["DigitGridDisplay", "LossCurveDisplay"]

