@@ -190,7 +190,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : scikit-learn's own, for any kind of data.
+    sklearn.neural_network.MLPClassifier : The one in scikit-learn itself.
 
     Notes
     -----
@@ -204,7 +204,8 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>>     >>> from skdigits import DigitMLPClassifier
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdigits import DigitMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> clf = DigitMLPClassifier(random_state=0).fit(X_train, y_train)
@@ -331,7 +332,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        self : DigitMLPClassifier
+        DigitMLPClassifier
             The fitted classifier.
 
         Raises
@@ -398,7 +399,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        self : DigitMLPClassifier
+        DigitMLPClassifier
             The classifier, trained further.
 
         Raises
@@ -615,7 +616,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_classes) or (n_samples,)
+        ndarray of shape (n_samples, n_classes) or (n_samples,)
             Logits; with two classes the log-odds of ``classes_[1]``.
 
         Raises
@@ -646,7 +647,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,)
             Labels out of `classes_`.
 
         Raises
@@ -676,7 +677,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        P : ndarray of shape (n_samples, n_classes)
+        ndarray of shape (n_samples, n_classes)
             Probabilities, a column for each of `classes_`, in the dtype of `coefs_`.
 
         Raises
@@ -705,7 +706,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        L : ndarray of shape (n_samples, n_classes)
+        ndarray of shape (n_samples, n_classes)
             Logarithms, precise where `predict_proba` has rounded to 0 or 1.
 
         Raises
@@ -719,7 +720,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         >>> from skdigits import DigitMLPClassifier
         >>> X, y = load_digits(return_X_y=True)
         >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
-        >>> clf.predict_log_proba(X[:3]).max() < 0
+        >>> bool(clf.predict_log_proba(X[:3]).max() < 0)
         True
         """
         return _forward.log_proba(self._logits(X), self.out_activation_)
@@ -731,7 +732,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        model : keras.Sequential
+        keras.Sequential
             Compiled, with logits as output, one for each of `classes_` (one in all
             for two classes); it is trained on indices into `classes_`.
 
@@ -771,7 +772,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        clf : DigitMLPClassifier
+        DigitMLPClassifier
             Predicts as the model does. Batch normalisation is folded into its
             weights.
 

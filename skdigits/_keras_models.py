@@ -23,8 +23,10 @@ def to_keras(network, arrays, params):
         accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
     else:
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    optimizer = optimizer.build(params.learning_rate_init if rate is None else rate)
+    optimizer.build(model.trainable_variables)  # so that a saved model loads whole
     model.compile(
-        optimizer=optimizer.build(params.learning_rate_init if rate is None else rate),
+        optimizer=optimizer,
         loss=keras_loss(keras, network),
         metrics=[accuracy],
     )

@@ -1,0 +1,563 @@
+"""What each parameter, method and attribute of DigitMLPClassifier does."""
+
+import joblib
+import keras
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from skdigits import DigitMLPClassifier
+
+
+def same_weights(one, other):
+    return all(
+        np.array_equal(a, b)
+        for a, b in zip(
+            one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True
+        )
+    )
+
+
+# Defaults and attributes
+
+
+def test_defaults_are_the_reference_job(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=2).fit(X, y)
+    assert [coef.shape for coef in clf.coefs_] == [(64, 25), (25, 15), (15, 10)]
+    assert [intercept.shape for intercept in clf.intercepts_] == [(25,), (15,), (10,)]
+    assert DigitMLPClassifier().max_iter == 100
+    assert DigitMLPClassifier().batch_size == 32
+    assert DigitMLPClassifier().learning_rate_init == 0.001
+
+
+def test_attributes_of_mlp_classifier_have_its_types(digits):
+    X, y = digits
+    params = {"max_iter": 3, "tol": 0.0, "early_stopping": True, "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        ours = DigitMLPClassifier(**params).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
+        theirs = MLPClassifier((25, 15), **params).fit(X, y)
+    names = [name for name in vars(theirs) if name.endswith("_") and name[0] != "_"]
+    assert len(names) > 12
+    for name in names:
+        assert isinstance(getattr(theirs, name), type(getattr(ours, name))), name
+    for name in ["n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_"]:
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+def test_two_classes_have_one_logistic_output(digits):
+    X, y = digits
+    X, y = X[y < 2], y[y < 2]
+    clf = DigitMLPClassifier(random_state=0).fit(X, y)
+    log_odds = clf.decision_function(X)
+    assert (clf.n_outputs_, clf.out_activation_) == (1, "logistic")
+    assert log_odds.shape == y.shape
+    P = clf.predict_proba(X)
+    np.testing.assert_allclose(np.log(P[:, 1] / P[:, 0]), log_odds, rtol=1e-3)
+    np.testing.assert_array_equal(clf.predict(X), (log_odds > 0).astype(int))
+
+
+def test_log_proba_stays_finite_where_proba_rounds_to_zero(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(random_state=0).fit(X, y)
+    L = clf.predict_log_proba(100 * X)
+    assert (clf.predict_proba(100 * X) == 0).any()
+    assert np.isfinite(L).all()
+
+
+def test_loss_is_the_cross_entropy_of_the_weights_at_a_learning_rate_of_nothing(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(learning_rate_init=1e-20, max_iter=1).fit(X, y)
+    expected = -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
+    assert clf.loss_ == pytest.approx(expected, rel=1e-5)
+    smooth = DigitMLPClassifier(
+        learning_rate_init=1e-20, max_iter=1, label_smoothing=0.3, alpha=2.0
+    ).fit(X, y)
+    L = smooth.predict_log_proba(X)
+    cross_entropy = -(0.7 * L[np.arange(len(y)), y] + 0.3 * L.mean(axis=1)).mean()
+    # The penalty is added to each of the 13 batches.
+    penalty = 13 * sum((coef**2).sum() for coef in smooth.coefs_) / len(y)
+    assert smooth.loss_ == pytest.approx(cross_entropy + penalty, rel=1e-5)
+
+
+def test_larger_alpha_gives_smaller_weights(digits):
+    X, y = digits
+    norms = [
+        sum((coef**2).sum() for coef in clf.coefs_)
+        for clf in (
+            DigitMLPClassifier(alpha=alpha, max_iter=30, random_state=0).fit(X, y)
+            for alpha in (0.0, 0.1, 1.0)
+        )
+    ]
+    assert norms[0] > norms[1] > norms[2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_is_that_of_weights_and_probabilities(digits, dtype):
+    X, y = digits
+    clf = DigitMLPClassifier(dtype=dtype, max_iter=2).fit(X, y)
+    assert {array.dtype.name for array in clf.coefs_ + clf.intercepts_} == {dtype}
+    assert clf.predict_proba(X).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("float64", "float64"), ("float32", "float32"), ("int64", "float32")],
+)
+def test_automatic_dtype_follows_X(digits, given, expected):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=2).fit((16 * X).astype(given), y)
+    assert clf.coefs_[0].dtype == expected
+
+
+# Regularisation
+
+
+def test_batch_norm_works_after_a_single_epoch(digits):
+    # Moving averages start far from the truth; predictions must not.
+    X, y = digits
+    clf = DigitMLPClassifier(
+        (64,), batch_norm=True, learning_rate_init=0.02, max_iter=3, random_state=0
+    ).fit(X, y)
+    assert clf.score(X, y) > 0.9
+
+
+def test_batch_norm_does_not_see_the_padding_of_the_last_batch(digits):
+    # 40 rows are a batch of 32 and one of 8; repeated to 64 there is no padding.
+    X, y = digits[0][:8], digits[1][:8]
+    params = {
+        "batch_norm": True,
+        "shuffle": False,
+        "max_iter": 20,
+        "dtype": "float64",
+        "random_state": 0,
+    }
+    alone = DigitMLPClassifier(batch_size=8, **params).fit(X, y)
+    padded = DigitMLPClassifier(batch_size=32, **params).fit(X, y)
+    np.testing.assert_allclose(alone.coefs_[0], padded.coefs_[0])
+
+
+def test_dropout_changes_training_but_not_prediction(digits):
+    X, y = digits
+    params = {"max_iter": 5, "random_state": 0}
+    without = DigitMLPClassifier(**params).fit(X, y)
+    scalar = DigitMLPClassifier(dropout=0.5, **params).fit(X, y)
+    same = DigitMLPClassifier(dropout=(0.0, 0.5, 0.5), **params).fit(X, y)
+    on_input = DigitMLPClassifier(dropout=(0.5, 0.0, 0.0), **params).fit(X, y)
+    assert not same_weights(without, scalar)
+    assert same_weights(scalar, same)
+    assert not same_weights(scalar, on_input)
+    np.testing.assert_array_equal(scalar.predict_proba(X), scalar.predict_proba(X))
+
+
+def test_dropout_masks_differ_between_epochs(digits):
+    # Without shuffling and at a rate of nothing, only the masks can differ.
+    X, y = digits
+    clf = DigitMLPClassifier(
+        dropout=0.5, learning_rate_init=1e-20, shuffle=False, max_iter=3
+    ).fit(X, y)
+    assert len(set(clf.loss_curve_)) == 3
+
+
+def test_ema_keeps_the_average_of_the_weights(digits):
+    X, y = digits
+    params = {"shuffle": False, "batch_size": 400, "random_state": 0, "solver": "sgd"}
+    steps = [
+        DigitMLPClassifier(max_iter=n, **params).fit(X, y).coefs_[0] for n in (1, 2, 3)
+    ]
+    average = steps[0]
+    for weights in steps[1:]:
+        average = 0.6 * average + 0.4 * weights
+    ema = DigitMLPClassifier(max_iter=3, ema=0.6, **params).fit(X, y)
+    np.testing.assert_allclose(ema.coefs_[0], average, rtol=1e-4, atol=1e-6)
+
+
+# Optimizers and learning rates
+
+
+@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd"])
+def test_solver_by_name_is_the_keras_optimizer(digits, solver):
+    X, y = digits
+    optimizer = {
+        "adam": keras.optimizers.Adam(0.01),
+        "adamw": keras.optimizers.AdamW(0.01),
+        "sgd": keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
+    }[solver]
+    params = {"max_iter": 3, "random_state": 0, "learning_rate_init": 0.01}
+    by_name = DigitMLPClassifier(solver=solver, **params).fit(X, y)
+    by_object = DigitMLPClassifier(solver=optimizer, **params).fit(X, y)
+    assert same_weights(by_name, by_object)
+
+
+def test_optimizer_given_as_solver_is_a_template(digits):
+    X, y = digits
+    optimizer = keras.optimizers.Adam(0.01, beta_2=0.9)
+    clf = DigitMLPClassifier(solver=optimizer, max_iter=3, random_state=0).fit(X, y)
+    assert clf.solver is optimizer
+    assert int(optimizer.iterations.numpy()) == 0
+    assert not optimizer.built
+    assert same_weights(clf, DigitMLPClassifier(**clf.get_params()).fit(X, y))
+    other = keras.optimizers.Adam(0.01, beta_2=0.999)
+    clf.set_params(solver=other)
+    assert not same_weights(clf, DigitMLPClassifier(**clf.get_params()).fit(X, y))
+
+
+def test_optimizer_may_follow_its_own_schedule(digits):
+    X, y = digits
+    decay = keras.optimizers.schedules.PiecewiseConstantDecay([13], [0.01, 0.0])
+    optimizer = keras.optimizers.SGD(decay)
+    curve = (
+        DigitMLPClassifier(solver=optimizer, max_iter=4, shuffle=False, random_state=0)
+        .fit(X, y)
+        .loss_curve_
+    )
+    assert curve[0] > curve[1]
+    assert curve[2] == pytest.approx(curve[3])
+    with pytest.raises(ValueError, match="schedule of its own"):
+        DigitMLPClassifier(solver=optimizer, learning_rate="cosine").fit(X, y)
+
+
+class Rates(keras.callbacks.Callback):
+    """Notes the learning rate before and after every epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.before, self.after = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before.append(float(self.model.optimizer.learning_rate.numpy()))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after.append(float(self.model.optimizer.learning_rate.numpy()))
+
+
+def test_constant_learning_rate_is_constant(digits):
+    rates = Rates()
+    DigitMLPClassifier(max_iter=3, callbacks=[rates]).fit(*digits)
+    np.testing.assert_allclose(rates.before + rates.after, 0.001)
+
+
+def test_cosine_learning_rate_falls_to_zero_over_max_iter(digits):
+    rates = Rates()
+    DigitMLPClassifier(
+        learning_rate="cosine",
+        learning_rate_init=0.2,
+        max_iter=50,
+        batch_size=400,
+        callbacks=[rates],
+    ).fit(*digits)
+    expected = 0.1 * (1 + np.cos(np.pi * np.arange(50) / 50))
+    np.testing.assert_allclose(rates.after, expected, rtol=1e-5)
+
+
+def test_adaptive_learning_rate_is_divided_by_five(digits):
+    rates = Rates()
+    clf = DigitMLPClassifier(
+        learning_rate="adaptive",
+        learning_rate_init=0.1,
+        tol=1e9,
+        n_iter_no_change=2,
+        callbacks=[rates],
+    ).fit(*digits)
+    # The first epoch improves on infinity, then each three are one too many.
+    np.testing.assert_allclose(rates.after[:4], 0.1)
+    np.testing.assert_allclose(rates.after[4:7], 0.02)
+    assert rates.after[-1] < 1e-6
+    assert clf.n_iter_ < 100
+
+
+def test_learning_rate_set_by_a_callback_is_used(digits):
+    X, y = digits
+    stop = keras.callbacks.LearningRateScheduler(lambda epoch: 0.0 if epoch else 0.01)
+    one = DigitMLPClassifier(
+        max_iter=1, learning_rate_init=0.01, random_state=0, batch_size=400
+    ).fit(X, y)
+    # Adam with a rate of 0 moves nothing.
+    three = DigitMLPClassifier(
+        max_iter=3, callbacks=[stop], random_state=0, batch_size=400
+    ).fit(X, y)
+    assert same_weights(one, three)
+
+
+# Stopping and validation
+
+
+def test_without_tol_exactly_max_iter_epochs_are_trained(digits):
+    clf = DigitMLPClassifier(max_iter=7, learning_rate_init=1e-20).fit(*digits)
+    assert clf.n_iter_ == len(clf.loss_curve_) == 7
+
+
+def test_early_stopping_keeps_the_best_weights_on_a_stratified_split():
+    X, y = load_digits(return_X_y=True)
+    params = {"early_stopping": True, "learning_rate_init": 0.01, "random_state": 0}
+    clf = DigitMLPClassifier(max_iter=30, n_iter_no_change=5, **params).fit(X / 16, y)
+    assert clf.n_iter_ < 30
+    assert len(clf.validation_scores_) == clf.n_iter_
+    assert clf.best_validation_score_ == max(clf.validation_scores_)
+    assert clf.best_epoch_ == 1 + int(np.argmax(clf.validation_scores_))
+    assert clf.best_epoch_ < clf.n_iter_
+    assert clf.best_loss_ is None
+    assert clf.t_ == clf.n_iter_ * 1617
+    shorter = DigitMLPClassifier(max_iter=clf.best_epoch_, **params).fit(X / 16, y)
+    assert same_weights(clf, shorter)
+
+
+def test_passed_validation_data_is_scored_each_epoch(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=5, random_state=0)
+    clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert clf.validation_scores_[-1] == clf.score(X[300:], y[300:])
+    last = -clf.predict_log_proba(X[300:])[np.arange(100), y[300:]].mean()
+    assert clf.validation_loss_curve_[-1] == pytest.approx(last, rel=1e-5)
+    alone = DigitMLPClassifier(max_iter=5, random_state=0).fit(X[:300], y[:300])
+    assert same_weights(clf, alone)
+    assert alone.validation_scores_ is alone.validation_loss_curve_ is None
+
+
+def test_early_stopping_uses_passed_validation_data(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(
+        early_stopping=True, learning_rate_init=0.02, n_iter_no_change=3, random_state=0
+    ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert clf.t_ == clf.n_iter_ * 300
+    assert clf.n_iter_ < 100
+    assert clf.score(X[300:], y[300:]) == clf.best_validation_score_
+
+
+def test_average_of_the_weights_is_what_is_validated(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=4, ema=0.99, random_state=0)
+    clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert clf.validation_scores_[-1] == clf.score(X[300:], y[300:])
+
+
+def test_tol_stops_and_warns_as_scikit_learn_does(digits):
+    clf = DigitMLPClassifier(tol=1e9, n_iter_no_change=4, max_iter=50).fit(*digits)
+    assert clf.n_iter_ == 6
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(5\) reached"):
+        DigitMLPClassifier(tol=1e-9, max_iter=5).fit(*digits)
+
+
+# Going on
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"solver": "sgd", "batch_norm": True, "ema": 0.9},
+        {"dropout": 0.2, "dtype": "float64"},
+    ],
+    ids=["plain", "norm-and-average", "dropout"],
+)
+def test_stopping_and_going_on_is_the_same_as_never_stopping(digits, params, tmp_path):
+    X, y = digits
+    params = {**params, "random_state": 0}
+    straight = DigitMLPClassifier(max_iter=6, **params).fit(X, y)
+    warm = DigitMLPClassifier(max_iter=3, warm_start=True, **params).fit(X, y)
+    joblib.dump(warm, tmp_path / "warm.joblib")
+    warm = joblib.load(tmp_path / "warm.joblib").fit(X, y)
+    assert same_weights(straight, warm)
+    assert warm.n_iter_ == 3
+    assert warm.loss_curve_ == straight.loss_curve_
+    assert warm.t_ == straight.t_
+    partial = DigitMLPClassifier(**params)
+    for _ in range(6):
+        partial.partial_fit(X, y, classes=range(10))
+    assert same_weights(straight, partial)
+
+
+def test_partial_fit_goes_on_from_fit(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=30, batch_norm=True, random_state=0).fit(X, y)
+    loss = clf.loss_
+    clf.partial_fit(X, y)
+    assert clf.n_iter_ == 1
+    assert len(clf.loss_curve_) == 31
+    assert clf.loss_ < 1.2 * loss
+
+
+def test_partial_fit_learns_from_parts(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(random_state=0, learning_rate_init=0.01)
+    for _ in range(20):
+        for rows in np.array_split(np.arange(len(y)), 4):
+            clf.partial_fit(X[rows], y[rows], classes=np.arange(10))
+    assert clf.score(X, y) > 0.95
+    assert clf.t_ == 20 * len(y)
+
+
+def test_without_warm_start_fit_begins_anew(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=3, random_state=0)
+    first = [coef.copy() for coef in clf.fit(X, y).coefs_]
+    again = clf.fit(X, y).coefs_
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert len(clf.loss_curve_) == 3
+
+
+def test_random_state_decides_everything(digits):
+    X, y = digits
+    params = {"max_iter": 3, "dropout": 0.1, "early_stopping": True}
+    fits = [
+        DigitMLPClassifier(random_state=state, **params).fit(X, y)
+        for state in (0, 0, 1, None, None, np.random.RandomState(0))
+    ]
+    assert same_weights(fits[0], fits[1])
+    assert same_weights(fits[0], fits[5])
+    assert not same_weights(fits[0], fits[2])
+    assert not same_weights(fits[3], fits[4])
+
+
+def test_shuffle_takes_rows_in_another_order(digits):
+    X, y = digits
+    params = {"max_iter": 1, "random_state": 0, "batch_size": 8}
+    shuffled = DigitMLPClassifier(shuffle=True, **params).fit(X, y)
+    ordered = DigitMLPClassifier(shuffle=False, **params).fit(X, y)
+    assert not same_weights(shuffled, ordered)
+
+
+# Large and sparse data, which is handed over a chunk at a time
+
+
+def wide_data():
+    """20,000 images that differ in their first 150 pixels only, and their labels."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 20_000)
+    X = np.zeros((20_000, 1024), dtype=np.uint8)
+    X[np.arange(20_000), 50 * y + rng.integers(0, 50, 20_000)] = 255
+    return X, y
+
+
+def starting_at(coefs):
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Dense(8, "relu")]
+    model = keras.Sequential(
+        [keras.Input((len(coefs[0]),)), *layers, keras.layers.Dense(3)]
+    )
+    model.set_weights([coefs[0], np.zeros(8), coefs[1], np.zeros(3)])
+    clf = DigitMLPClassifier.from_keras(model)
+    return clf.set_params(random_state=0, learning_rate_init=0.01, batch_size=500)
+
+
+def test_large_data_trains_as_small_data_does():
+    # As a whole the images are handed over in chunks; without the empty pixels they
+    # are few enough to be held at once. Weights of empty pixels make no difference.
+    X, y = wide_data()
+    rng = np.random.default_rng(0)
+    coefs = [rng.normal(0, 0.1, (1024, 8)), rng.normal(0, 0.1, (8, 3))]
+    large = starting_at(coefs).partial_fit(X, y)
+    small = starting_at([coefs[0][:150], coefs[1]]).partial_fit(X[:, :150], y)
+    np.testing.assert_allclose(large.coefs_[0][:150], small.coefs_[0], atol=1e-5)
+    np.testing.assert_array_equal(large.coefs_[0][150:], coefs[0][150:].astype("f4"))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int16", "sparse", "memmap"])
+def test_images_of_any_kind_train_the_same(kind, tmp_path):
+    X, y = wide_data()
+    if kind == "sparse":
+        other = csr_matrix(X)
+    elif kind == "memmap":
+        other = np.memmap(tmp_path / "X", dtype=np.uint8, mode="w+", shape=X.shape)
+        other[:] = X
+    else:
+        other = X.astype(kind)
+    params = {
+        "rescale": 1 / 255,
+        "learning_rate_init": 0.02,
+        "max_iter": 2,
+        "batch_size": 500,
+        "random_state": 0,
+    }
+    clf = DigitMLPClassifier((8, 8), **params).fit(X, y)
+    clf_other = DigitMLPClassifier((8, 8), **params).fit(other, y)
+    assert clf.score(X, y) > 0.95
+    np.testing.assert_allclose(clf.coefs_[0], clf_other.coefs_[0], atol=1e-5)
+    np.testing.assert_allclose(
+        clf.predict_proba(X), clf_other.predict_proba(other), atol=1e-5
+    )
+
+
+# Callbacks
+
+
+class Journal(keras.callbacks.Callback):
+    """Notes what is called, with which model and logs."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.logs, self.kinds = [], [], set()
+
+    def note(self, name):
+        self.calls.append(name)
+        self.kinds.add(type(self.model))
+
+    def on_train_begin(self, logs=None):
+        self.note("train begins")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.note(f"{epoch} begins")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.note(f"{epoch} ends")
+        self.logs.append(dict(logs))
+
+    def on_train_end(self, logs=None):
+        self.note("train ends")
+
+
+def test_callbacks_are_called_once_an_epoch_with_an_ordinary_model(digits):
+    X, y = digits
+    journal = Journal()
+    clf = DigitMLPClassifier(max_iter=2, callbacks=[journal])
+    clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert journal.calls == [
+        "train begins",
+        "0 begins",
+        "0 ends",
+        "1 begins",
+        "1 ends",
+        "train ends",
+    ]
+    assert journal.kinds == {keras.Sequential}
+    assert [log["loss"] for log in journal.logs] == clf.loss_curve_
+    assert [log["val_accuracy"] for log in journal.logs] == clf.validation_scores_
+    assert [log["val_loss"] for log in journal.logs] == clf.validation_loss_curve_
+    assert journal.model is None
+
+
+def test_keras_early_stopping_restores_its_weights(digits):
+    X, y = digits
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=2, restore_best_weights=True
+    )
+    clf = DigitMLPClassifier(
+        learning_rate_init=0.05, callbacks=[stopping], random_state=0
+    ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert clf.n_iter_ < 100
+    best = -clf.predict_log_proba(X[300:])[np.arange(100), y[300:]].mean()
+    assert best == pytest.approx(min(clf.validation_loss_curve_), rel=1e-5)
+
+
+def test_checkpoint_of_a_callback_is_a_keras_model(digits, tmp_path):
+    X, y = digits
+    path = tmp_path / "model.keras"
+    checkpoint = keras.callbacks.ModelCheckpoint(path, verbose=0)
+    clf = DigitMLPClassifier(max_iter=2, callbacks=[checkpoint]).fit(X, y)
+    model = keras.models.load_model(path)
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0), clf.decision_function(X), atol=1e-5
+    )
+
+
+def test_verbose_shows_a_bar_on_standard_error(digits, capsys):
+    DigitMLPClassifier(max_iter=2, verbose=1).fit(*digits)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "2/2" in err
+    assert "loss=" in err
+    DigitMLPClassifier(max_iter=2).fit(*digits)
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,94 @@
+"""Documentation that runs, and that says what the code says."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from numpydoc.docscrape import FunctionDoc
+from numpydoc.validate import validate
+
+import skdigits
+
+MODULES = ["skdigits", "skdigits.plotting"]
+README = Path(skdigits.__file__).parents[1] / "README.md"
+
+# An extended summary, and a "See Also" for every method, would say nothing new.
+OPTIONAL = {"ES01", "SA01"}
+
+
+def public_objects():
+    for module_name in MODULES:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            item = getattr(module, name)
+            yield f"{module_name}.{name}"
+            for method, member in vars(item).items():
+                documented = inspect.unwrap(getattr(member, "__func__", member))
+                if inspect.isfunction(documented) and not method.startswith("_"):
+                    yield f"{module_name}.{name}.{method}"
+
+
+PUBLIC = list(public_objects())
+
+
+def resolve(path):
+    module = max((m for m in MODULES if path.startswith(f"{m}.")), key=len)
+    item = importlib.import_module(module)
+    for name in path.removeprefix(f"{module}.").split("."):
+        item = getattr(item, name)
+    return item
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_docstring_is_valid_numpydoc(path):
+    errors = {
+        code: message
+        for code, message in validate(path)["errors"]
+        if code not in OPTIONAL
+    }
+    assert not errors
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_documented_defaults_are_those_of_the_signature(path):
+    item = resolve(path)
+    documented = {}
+    for parameter in FunctionDoc(item)["Parameters"]:
+        match = re.search(r"default=(.*)$", parameter.type)
+        if match:
+            documented[parameter.name] = ast.literal_eval(match[1])
+    signature = {
+        name: parameter.default
+        for name, parameter in inspect.signature(item).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    assert documented == signature
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_example_runs(path):
+    pytest.importorskip("matplotlib.pyplot")
+    item = resolve(path)
+    text = inspect.getdoc(item)
+    assert ">>>" in text
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(doctest.DocTestParser().get_doctest(text, {}, path, None, 0))
+    assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
+def test_readme_examples_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert len(blocks) >= 4
+    assert len(blocks[0].splitlines()) <= 8
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    accuracy, best_params, *_ = capsys.readouterr().out.splitlines()
+    assert float(accuracy) > 0.9
+    assert "hidden_layer_sizes" in best_params

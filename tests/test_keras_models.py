@@ -1,0 +1,176 @@
+"""Fitted classifiers as Keras models, and Keras models as fitted classifiers."""
+
+import keras
+import numpy as np
+import pytest
+
+from skdigits import DigitMLPClassifier
+
+
+@pytest.fixture(scope="module")
+def many_classes(digits):
+    X, y = digits
+    return X, np.array([f"digit {label}" for label in y])
+
+
+@pytest.mark.parametrize("rescale", [None, 1 / 255])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+def test_prediction_agrees_with_keras(many_classes, activation, batch_norm, rescale):
+    X, y = many_classes
+    if rescale is not None:
+        X = (255 * X).astype(np.uint8)
+    clf = DigitMLPClassifier(
+        activation=activation,
+        batch_norm=batch_norm,
+        rescale=rescale,
+        learning_rate_init=0.01,
+        max_iter=5,
+        random_state=0,
+    ).fit(X, y)
+    Z = clf.decision_function(X)
+    keras_Z = clf.to_keras().predict(X.astype(np.float32), verbose=0)
+    assert Z.dtype == np.float32
+    np.testing.assert_allclose(Z, keras_Z, atol=1e-6 * np.abs(Z).max())
+    keras_P = keras.ops.softmax(keras_Z).numpy()
+    np.testing.assert_allclose(clf.predict_proba(X), keras_P, atol=1e-6)
+    np.testing.assert_array_equal(clf.classes_[keras_P.argmax(axis=1)], clf.predict(X))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_float64_agrees_to_its_precision(many_classes, batch_norm):
+    X, y = many_classes
+    clf = DigitMLPClassifier(
+        batch_norm=batch_norm, dtype="float64", max_iter=5, random_state=0
+    ).fit(X, y)
+    keras_Z = clf.to_keras().predict(X.astype(np.float64), verbose=0)
+    np.testing.assert_allclose(clf.decision_function(X), keras_Z, atol=1e-12)
+
+
+def test_keras_model_is_saved_and_trained_further(digits, tmp_path):
+    X, y = digits
+    clf = DigitMLPClassifier(
+        batch_norm=True, dropout=0.1, rescale=2.0, max_iter=5, random_state=0
+    ).fit(X, y)
+    model = clf.to_keras()
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert kinds == {
+        "Activation",
+        "BatchNormalization",
+        "Dense",
+        "Dropout",
+        "Rescaling",
+    }
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        loaded.predict(X, verbose=0), model.predict(X, verbose=0)
+    )
+    before, _ = model.evaluate(X, y, verbose=0)
+    model.fit(X, y, epochs=40, verbose=0)
+    after, accuracy = model.evaluate(X, y, verbose=0)
+    assert after < before
+    assert accuracy > 0.9
+
+
+def test_two_classes_have_one_logit_and_its_accuracy(digits):
+    X, y = digits
+    X, y = X[y < 2], y[y < 2]
+    clf = DigitMLPClassifier(max_iter=20, random_state=0).fit(X, y)
+    model = clf.to_keras()
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0)[:, 0], clf.decision_function(X), atol=1e-5
+    )
+    _, accuracy = model.evaluate(X, y, verbose=0)
+    assert accuracy == pytest.approx(clf.score(X, y))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_there_and_back(digits, batch_norm):
+    X, y = digits
+    clf = DigitMLPClassifier(
+        (20, 10), activation="tanh", batch_norm=batch_norm, rescale=0.5, max_iter=5
+    ).fit(X, y)
+    back = DigitMLPClassifier.from_keras(clf.to_keras())
+    np.testing.assert_allclose(back.predict_proba(X), clf.predict_proba(X), atol=1e-6)
+    assert back.hidden_layer_sizes == (20, 10)
+    assert (back.activation, back.rescale) == ("tanh", 0.5)
+
+
+LAYERS = keras.layers
+NETWORKS = {
+    "reference script": [LAYERS.Dense(9, "relu"), LAYERS.Dense(8, "relu")],
+    "flatten first": [LAYERS.Flatten(), LAYERS.Dense(9, "relu")],
+    "activation layers": [LAYERS.Dense(9), LAYERS.Activation("tanh")],
+    "ReLU layer": [LAYERS.Dense(9), LAYERS.ReLU(), LAYERS.Dropout(0.5)],
+    "norm before": [
+        LAYERS.Dense(9, use_bias=False),
+        LAYERS.BatchNormalization(),
+        LAYERS.Activation("relu"),
+    ],
+    "norm after": [LAYERS.Dense(9, "sigmoid"), LAYERS.BatchNormalization()],
+    "norm first": [LAYERS.BatchNormalization(), LAYERS.Dense(9, "relu")],
+    "rescaling with offset": [
+        LAYERS.Rescaling(2.0, offset=-1.0),
+        LAYERS.Dense(9, "relu"),
+        LAYERS.Dense(7, "relu"),
+    ],
+    "rescaling, then norm": [
+        LAYERS.Rescaling(0.1),
+        LAYERS.BatchNormalization(),
+        LAYERS.Dense(9, "relu"),
+    ],
+    "linear layers": [LAYERS.Dense(9), LAYERS.Dense(8)],
+}
+
+
+@pytest.mark.parametrize("output", ["linear", "softmax", "softmax layer", "sigmoid"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_trained_keras_models_predict_the_same_here(digits, name, output):
+    X, _ = digits
+    layers = [type(layer).from_config(layer.get_config()) for layer in NETWORKS[name]]
+    layers += {
+        "linear": [LAYERS.Dense(10)],
+        "softmax": [LAYERS.Dense(10, "softmax")],
+        "softmax layer": [LAYERS.Dense(10), LAYERS.Softmax()],
+        "sigmoid": [LAYERS.Dense(1, "sigmoid")],
+    }[output]
+    binary = output == "sigmoid"
+    model = keras.Sequential([keras.Input((64,)), *layers])
+    rng = np.random.default_rng(0)
+    # Weights as if trained; variances are positive.
+    model.set_weights([rng.uniform(0.1, 1, w.shape) - 0.05 for w in model.weights])
+    clf = DigitMLPClassifier.from_keras(model)
+    out = model.predict(X, verbose=0)
+    if output == "linear":
+        np.testing.assert_allclose(clf.decision_function(X), out, rtol=1e-4, atol=1e-4)
+    elif binary:
+        np.testing.assert_allclose(clf.predict_proba(X)[:, 1:], out, atol=1e-4)
+    else:
+        np.testing.assert_allclose(clf.predict_proba(X), out, atol=1e-4)
+    assert list(clf.classes_) == ([0, 1] if binary else list(range(10)))
+
+
+def test_classes_name_the_outputs_in_their_order(digits):
+    X, _ = digits
+    model = keras.Sequential(
+        [keras.Input((64,)), LAYERS.Dense(9, "relu"), LAYERS.Dense(3)]
+    )
+    clf = DigitMLPClassifier.from_keras(model, classes=["two", "one", "three"])
+    best = model.predict(X, verbose=0).argmax(axis=1)
+    assert list(clf.classes_) == ["one", "three", "two"]
+    np.testing.assert_array_equal(
+        clf.predict(X), np.array(["two", "one", "three"])[best]
+    )
+
+
+def test_taken_model_is_trained_on(digits):
+    X, y = digits
+    model = keras.Sequential(
+        [keras.Input((64,)), LAYERS.Dense(20, "relu"), LAYERS.Dense(10)]
+    )
+    clf = DigitMLPClassifier.from_keras(model).set_params(learning_rate_init=0.01)
+    before = clf.score(X, y)
+    for _ in range(15):
+        clf.partial_fit(X, y)
+    assert clf.score(X, y) > max(before, 0.9)

