@@ -5,18 +5,20 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skdigits import _forward
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
 from skdigits._training import Progress, Trained, TrainingData, train
 from skdigits._validation import (
+    check_classes,
     check_dropout,
     check_hidden_layer_sizes,
+    check_images,
     check_training_data,
     check_validation_data,
     class_weights,
@@ -422,6 +424,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         >>> clf.t_
         1500
         """
+        self._validate_params()  # which scikit-learn does in the first call only
         if self.early_stopping:
             raise ValueError(
                 "partial_fit does not support early_stopping=True, which needs all of "
@@ -594,7 +597,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = check_images(self, X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             Z = _forward.logits(
                 X, self.coefs_, self.intercepts_, self._activation, self._rescale
@@ -797,13 +800,7 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         read = read_keras(model)
         coefs, intercepts = read["coefs"], read["intercepts"]
         n_outputs = coefs[-1].shape[1]
-        n_classes = 2 if n_outputs == 1 else n_outputs
-        classes = np.arange(n_classes) if classes is None else column_or_1d(classes)
-        if len(np.unique(classes)) != n_classes or len(classes) != n_classes:
-            raise ValueError(
-                f"classes must be {n_classes} different labels, one for each output "
-                f"of the model. Got {classes} instead."
-            )
+        classes = check_classes(classes, 2 if n_outputs == 1 else n_outputs)
         order = np.argsort(classes)
         if n_outputs > 1:
             coefs[-1], intercepts[-1] = coefs[-1][:, order], intercepts[-1][order]

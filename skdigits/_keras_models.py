@@ -70,7 +70,7 @@ def read_keras(model):
             "model must be built and trained, so that it has weights. Got a "
             "keras.Sequential without any. Call it on data, or fit it, first."
         )
-    reader = _Reader(keras)
+    reader = _Reader(keras, flat=len(model.input_shape) == 2)
     for layer in model.layers:
         reader.read(layer)
     return reader.result(model)
@@ -79,11 +79,14 @@ def read_keras(model):
 class _Reader:
     """Goes through the layers of a model, keeping what is still to be folded."""
 
-    def __init__(self, keras):
+    def __init__(self, keras, flat):
         self._layers = keras.layers
-        self._activation_name = keras.activations.serialize
-        self._names = {name: ours for ours, name in KERAS_ACTIVATIONS.items()}
-        self._names |= {"softmax": "softmax"}
+        self._activations = {
+            getattr(keras.activations, theirs): ours
+            for ours, theirs in [*KERAS_ACTIVATIONS.items(), ("softmax", "softmax")]
+        }
+        # Whether what comes in is rows by now, and no longer images.
+        self._flat = flat
         # Finished layers: [kernel, bias, activation, name].
         self._done = []
         # A Dense layer whose activation is yet to come.
@@ -95,29 +98,44 @@ class _Reader:
 
     def read(self, layer):
         layers = self._layers
-        if isinstance(layer, layers.InputLayer):
+        for variable in layer.weights:
+            if not np.isfinite(variable.numpy()).all():
+                raise self._unknown(layer, "its weights are not all finite")
+        kind = type(layer)  # a subclass may compute something else
+        if kind is layers.InputLayer:
             return
-        if isinstance(layer, layers.Flatten):
-            if self._done or self._open:
-                raise self._unknown(layer, "Flatten belongs before the first Dense")
-        elif isinstance(layer, layers.Dropout):
+        if kind is layers.Flatten:
+            self._flat = True
+        elif kind is layers.Dropout:
             self._dropout[-1] = float(layer.rate)
-        elif isinstance(layer, layers.Rescaling):
+        elif kind is layers.Rescaling:
             self._read_rescaling(layer)
-        elif isinstance(layer, layers.BatchNormalization):
+        elif kind is layers.BatchNormalization:
             self._read_norm(layer)
-        elif isinstance(layer, layers.Dense):
+        elif kind is layers.Dense:
             self._read_dense(layer)
-        elif isinstance(layer, layers.Softmax):
+        elif kind is layers.Softmax:
+            if layer.axis not in (-1, 1):
+                raise self._unknown(layer, "expected a softmax over the last axis")
             self._activate("softmax", layer)
-        elif isinstance(layer, layers.ReLU):
+        elif kind is layers.ReLU:
             if layer.max_value is not None or layer.negative_slope or layer.threshold:
                 raise self._unknown(layer, "only the plain ReLU has a counterpart")
             self._activate("relu", layer)
-        elif isinstance(layer, layers.Activation):
-            self._activate(self._activation_name(layer.activation), layer)
+        elif kind is layers.Activation:
+            self._activate(self._our_name(layer), layer)
         else:
             raise self._unknown(layer, "layers of this kind have no counterpart")
+
+    def _our_name(self, layer):
+        activation = layer.activation
+        if activation not in self._activations:
+            raise self._unknown(
+                layer,
+                f"its activation {getattr(activation, '__name__', activation)!r} has "
+                f"no counterpart, only {sorted(KERAS_ACTIVATIONS.values())} have",
+            )
+        return self._activations[activation]
 
     def _read_rescaling(self, layer):
         scale, offset = np.asarray(layer.scale), np.asarray(layer.offset)
@@ -125,9 +143,18 @@ class _Reader:
         if first and scale.ndim == 0 and scale > 0 and not offset.any():
             self._rescale = float(scale)
             return
+        if scale.ndim or offset.ndim:
+            self._check_flat(layer)
         self._fold(scale.astype(float), offset.astype(float), layer)
 
+    def _check_flat(self, layer):
+        if not self._flat:
+            raise self._unknown(layer, "expected Flatten before it, on images")
+
     def _read_norm(self, layer):
+        self._check_flat(layer)
+        if layer.axis not in (-1, 1):
+            raise self._unknown(layer, "expected normalisation of the last axis")
         if not self._done and self._open is None and self._rescale is not None:
             # What was a rescaling of X is now part of the first layer.
             self._scale, self._rescale = self._rescale, None
@@ -151,8 +178,11 @@ class _Reader:
         self._scale = self._scale * scale
 
     def _read_dense(self, layer):
+        self._check_flat(layer)
+        if getattr(layer, "quantization_mode", None) is not None:
+            raise self._unknown(layer, "quantized layers have no counterpart")
         if self._open is not None:
-            self._activate("linear", layer)
+            self._activate("identity", layer)
         kernel = layer.kernel.numpy()
         self._dtype = kernel.dtype if kernel.dtype == np.float64 else np.float32
         kernel = kernel.astype(float)
@@ -165,18 +195,15 @@ class _Reader:
         self._scale, self._shift = 1.0, 0.0
         self._open = kernel, bias, layer.name
         self._dropout.append(0.0)
-        activation = self._activation_name(layer.activation)
-        if activation != "linear":
+        activation = self._our_name(layer)
+        if activation != "identity":
             self._activate(activation, layer)
 
     def _activate(self, activation, layer):
-        if self._open is None or activation not in self._names:
-            raise self._unknown(
-                layer,
-                f"expected one activation of {sorted(self._names)} after a Dense layer",
-            )
+        if self._open is None:
+            raise self._unknown(layer, "expected a Dense layer before each activation")
         kernel, bias, name = self._open
-        self._done.append([kernel, bias, self._names[activation], name])
+        self._done.append([kernel, bias, activation, name])
         self._open = None
 
     def result(self, model):

@@ -142,7 +142,9 @@ def build_keras(keras, network):
             stack.append(layers.Dropout(rate, seed=len(stack), name=name, dtype=dtype))
 
     if network.rescale is not None:
-        stack.append(layers.Rescaling(network.rescale, name="rescaling", dtype=dtype))
+        # A Python float would be rounded to float32 first.
+        factor = np.float64(network.rescale)
+        stack.append(layers.Rescaling(factor, name="rescaling", dtype=dtype))
     rates = network.dropout or (0.0,) * (len(network.hidden_layer_sizes) + 1)
     dropout(rates[0], "input_dropout")
     activation = KERAS_ACTIVATIONS[network.activation]

@@ -58,7 +58,7 @@ class OptimizerSpec:
                 f"Got {solver!r} instead."
             )
         if ema is not None:
-            config = {**config, "use_ema": True, "ema_momentum": ema}
+            config = {**config, "use_ema": True, "ema_momentum": float(ema)}
         return cls(kind, json.dumps(config, sort_keys=True)), learning_rate
 
     @property

@@ -143,19 +143,18 @@ class EpochProgram:
 
     # Training
 
-    def run(self, rows, learning_rates, alpha, label_smoothing, mean_weight):
+    def run(self, rows, learning_rates, alpha, label_smoothing):
         """Train on some rows, each once.
 
         Parameters
         ----------
         rows : tuple of (X, y, weight, order, n_rows)
             Rows, of which the first `n_rows` indices of `order` are trained on in
-            that order. `order` is a multiple of the batch size long.
+            that order. `order` is a multiple of the batch size long, and the mean
+            of the weights of all rows of the training set is 1.
         learning_rates : (float, float)
             Learning rate of the first step, and the one it moves to, linearly.
         alpha, label_smoothing : float
-        mean_weight : float
-            Mean weight of all rows of the training set.
 
         Returns
         -------
@@ -163,7 +162,7 @@ class EpochProgram:
             Sum over the batches of the batch's loss times its number of rows.
         """
         X, y, weight, order, n_rows = rows
-        scalars = np.array([*learning_rates, alpha, label_smoothing, mean_weight])
+        scalars = np.array([*learning_rates, alpha, label_smoothing])
         if not self._ready:
             self._prepare(X, y, weight, order, scalars)
         return float(self._function(X, y, weight, order, n_rows, scalars))
@@ -202,7 +201,7 @@ class EpochProgram:
                     tf.TensorSpec((n_rows,), dtype),
                     tf.TensorSpec((n_order,), tf.int32),
                     tf.TensorSpec((), tf.int32),
-                    tf.TensorSpec((5,), tf.float64),
+                    tf.TensorSpec((4,), tf.float64),
                 )
             return concrete[X.dtype](
                 X,
@@ -221,7 +220,7 @@ class EpochProgram:
         dtype = tf.as_dtype(self.spec.network.dtype)
         n_steps = (n_valid + batch_size - 1) // batch_size
         rate_first, rate_last = scalars[0], scalars[1]
-        alpha, smoothing, mean_weight = tf.unstack(tf.cast(scalars[2:], dtype))
+        alpha, smoothing = tf.unstack(tf.cast(scalars[2:], dtype))
         rate_step = (rate_last - rate_first) / tf.cast(n_steps, tf.float64)
 
         def step(number, total):
@@ -237,15 +236,16 @@ class EpochProgram:
                         rate.dtype,
                     )
                 )
+            n_in_batch = tf.reduce_sum(valid)
             loss = self._step(
                 tf.cast(tf.gather(X, index), dtype),
                 tf.gather(y, index),
                 tf.gather(weight, index) * valid,
-                tf.reduce_sum(valid) * mean_weight,
+                n_in_batch,
                 alpha,
                 smoothing,
             )
-            return number + 1, total + loss * tf.reduce_sum(valid)
+            return number + 1, total + loss * n_in_batch
 
         _, total = tf.while_loop(
             lambda number, total: number < n_steps,
@@ -254,11 +254,11 @@ class EpochProgram:
         )
         return total
 
-    def _step(self, X, y, weight, total_weight, alpha, smoothing):
+    def _step(self, X, y, weight, n_in_batch, alpha, smoothing):
         """One batch: loss, gradients, update. Returns the loss of the batch.
 
         The loss is the weighted sum over the batch, and the L2 term once, divided
-        by batch size times mean weight: a weight of 2 is the same as a row twice.
+        by the batch size. With a mean weight of 1, a weight of 2 is a row twice.
         """
         tf = self._tf
         network = self.spec.network
@@ -283,7 +283,7 @@ class EpochProgram:
             if self.spec.penalized:
                 squares = [tf.nn.l2_loss(kernel.value) for kernel in self._kernels]
                 loss += alpha * tf.add_n(squares)
-            loss /= total_weight
+            loss /= n_in_batch
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return loss

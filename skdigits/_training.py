@@ -163,12 +163,13 @@ def train(network, params, data, progress, *, incremental=False):
         )
     n_samples = data.n_samples
     # A batch larger than the data is mostly padding; rounded, folds still share.
-    batch_size = min(params.batch_size, -(-n_samples // 1024) * 1024)
+    batch_size = min(int(params.batch_size), -(-n_samples // 1024) * 1024)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else params.max_iter
     n_steps = n_epochs * -(-n_samples // batch_size)
     compiled = n_steps >= _STEPS_WORTH_COMPILING
     dtype = np.dtype(network.dtype)
-    feed = RowFeed(data.X, data.y, data.weight, data.rows, batch_size, dtype, compiled)
+    weight, mean_weight = _normalize(data.weight, data.rows)
+    feed = RowFeed(data.X, data.y, weight, data.rows, batch_size, dtype, compiled)
     spec = ProgramSpec(
         network,
         optimizer,
@@ -185,7 +186,18 @@ def train(network, params, data, progress, *, incremental=False):
     with programs.checkout(spec) as program:
         program.load(progress.arrays, progress.optimizer if same_optimizer else None)
         program.set_learning_rate(rate)
-        return _Run(params, data, feed, program, progress, rate, incremental).train()
+        run = _Run(params, data, feed, program, progress, rate, incremental)
+        # The L2 term is divided by the mean weight as the rows are.
+        run.alpha = float(params.alpha) / mean_weight
+        return run.train()
+
+
+def _normalize(weight, rows):
+    """Weights with a mean of 1 over the rows to train on, and what it was before."""
+    largest = weight.max()
+    scaled = weight / largest
+    mean = (scaled if rows is None else scaled[rows]).mean()
+    return scaled / mean, mean * largest
 
 
 def _check_callbacks(keras, callbacks):
@@ -213,8 +225,6 @@ class _Run:
             schedule = "constant"  # nobody knows how many epochs will follow
         self.learning_rate = LearningRate(schedule, rate, self.max_iter)
         self.rate_left = program.learning_rate
-        weight = data.weight if data.rows is None else data.weight[data.rows]
-        self.mean_weight = float(np.mean(weight, dtype=np.float64))
         self.steps_before = program.n_steps
         self.loss_curve = list(before.loss_curve)
         self.validation_scores = list(before.validation_scores)
@@ -301,9 +311,7 @@ class _Run:
             n_rows = rows[-1]
             parts = np.array([n_done, n_done + n_rows]) / n_samples
             rates = first + (last - first) * parts
-            total += program.run(
-                rows, rates, params.alpha, params.label_smoothing, self.mean_weight
-            )
+            total += program.run(rows, rates, self.alpha, params.label_smoothing)
             n_done += n_rows
         if params.callbacks:
             self.rate_left = program.learning_rate

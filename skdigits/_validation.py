@@ -5,19 +5,19 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 
 def check_hidden_layer_sizes(sizes):
     """Hidden layer sizes as a tuple of int."""
-    given = [sizes] if isinstance(sizes, Integral) else sizes
-    try:
-        listed = list(given)
-    except TypeError:
-        listed = []
-    if not listed or not all(_is_positive_int(size) for size in listed):
+    listed = [sizes] if isinstance(sizes, Integral) else sizes
+    ordered = isinstance(listed, list | tuple | range | np.ndarray)
+    if (
+        not ordered
+        or len(listed) == 0
+        or not all(_is_positive_int(size) for size in listed)
+    ):
         raise ValueError(
             "hidden_layer_sizes must be > 0, an int or a non-empty sequence of "
             f"ints, one a hidden layer. Got {sizes!r} instead."
@@ -33,23 +33,33 @@ def check_dropout(dropout, n_hidden):
     """Dropout as a tuple of rates: of the input, then of each hidden layer."""
     if isinstance(dropout, Real):
         return (0.0, *[float(dropout)] * n_hidden)
-    rates = np.asarray(dropout)
-    if (
-        rates.shape != (n_hidden + 1,)
-        or rates.dtype.kind not in "iuf"
-        or not ((rates >= 0) & (rates < 1)).all()
+    rates = list(dropout)
+    if len(rates) != n_hidden + 1 or not all(
+        isinstance(rate, Real) and 0 <= rate < 1 for rate in rates
     ):
         raise ValueError(
             "dropout must be a number in [0, 1), or such a number for the input "
             f"and each of the {n_hidden} hidden layers, {n_hidden + 1} in all. "
             f"Got {dropout!r} instead."
         )
-    return tuple(rates.astype(float).tolist())
+    return tuple(float(rate) for rate in rates)
+
+
+def check_images(estimator, X, *y, reset):
+    """Rows of pixels, and labels where passed, as scikit-learn validates them."""
+    n_dimensions = getattr(X, "ndim", 2)
+    if n_dimensions > 2:
+        raise ValueError(
+            f"Found array with dim {n_dimensions}, while {type(estimator).__name__} "
+            f"expects X of shape (n_samples, n_features). Got {X.shape} instead. Turn "
+            "images into rows of pixels with X.reshape(len(X), -1)."
+        )
+    return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
 
 
 def check_training_data(estimator, X, y, sample_weight, *, reset):
     """Rows, labels and weights of a training set."""
-    X, y = validate_data(estimator, X, y, accept_sparse="csr", reset=reset)
+    X, y = check_images(estimator, X, y, reset=reset)
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     weight = _check_sample_weight(
@@ -72,9 +82,7 @@ def check_validation_data(estimator, X_val, y_val):
             "X_val and y_val must be passed together. Got only "
             f"{'y_val' if X_val is None else 'X_val'} instead."
         )
-    X_val, y_val = validate_data(
-        estimator, X_val, y_val, accept_sparse="csr", reset=False
-    )
+    X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
     y_val = column_or_1d(y_val, warn=True)
     classes = estimator.classes_
     unknown = np.setdiff1d(y_val, classes)
@@ -86,10 +94,27 @@ def check_validation_data(estimator, X_val, y_val):
     return X_val, np.searchsorted(classes, y_val)
 
 
+def check_classes(classes, n_classes):
+    """Labels of a network's outputs, by default 0, 1, 2 and so on."""
+    labels = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if (
+        labels.shape != (n_classes,)
+        or len(np.unique(labels)) != n_classes
+        or (labels.dtype.kind == "f" and not np.isfinite(labels).all())
+    ):
+        raise ValueError(
+            f"classes must be {n_classes} different labels, one for each output of "
+            f"the model. Got {classes!r} instead."
+        )
+    return labels
+
+
 def class_weights(class_weight, classes, y, weight):
     """Weight of each class; "balanced" gives every class the same total."""
-    if not isinstance(class_weight, str):
-        return compute_class_weight(class_weight, classes=classes, y=classes)
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, dict):
+        return _listed_class_weights(class_weight, classes)
     totals = np.bincount(y, weights=weight, minlength=len(classes))
     present = totals > 0
     balanced = np.zeros(len(classes))
@@ -97,14 +122,37 @@ def class_weights(class_weight, classes, y, weight):
     return balanced
 
 
+def _listed_class_weights(class_weight, classes):
+    labels = classes.tolist()
+    weights = [class_weight.get(label, 1.0) for label in labels]
+    valid = (
+        all(label in labels for label in class_weight)
+        and all(isinstance(w, Real) and 0 <= w < np.inf for w in weights)
+        and any(weights)
+    )
+    if not valid:
+        raise ValueError(
+            f"class_weight must map labels out of {labels} to finite weights of 0 or "
+            f"more, not all 0. Got {class_weight} instead."
+        )
+    return np.array(weights, dtype=float)
+
+
 def split_rows(labels, weight, validation_fraction, seed):
     """Indices of the rows to train on and of those held out, stratified."""
-    rows, held_out = train_test_split(
-        np.arange(len(labels)),
-        test_size=validation_fraction,
-        random_state=seed,
-        stratify=labels,
-    )
+    try:
+        rows, held_out = train_test_split(
+            np.arange(len(labels)),
+            test_size=validation_fraction,
+            random_state=seed,
+            stratify=labels,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"Cannot hold out validation_fraction={validation_fraction} of "
+            f"{len(labels)} rows, stratified by class, for early_stopping: {error} "
+            "Pass more rows, another validation_fraction, or X_val and y_val."
+        ) from error
     if len(held_out) < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the "
