@@ -32,6 +32,8 @@ class ProgramSpec:
         Whether there is an L2 term.
     compiled : bool
         Whether XLA compiles the program.
+    floatx : str
+        Keras's default dtype, which the optimizer's own variables have.
     n_rows, n_order : int or None
         Rows of X and length of the order that a compiled program is made for. A
         program that isn't compiled takes any.
@@ -42,6 +44,7 @@ class ProgramSpec:
     batch_size: int
     penalized: bool
     compiled: bool
+    floatx: str = "float32"
     n_rows: int | None = None
     n_order: int | None = None
 
@@ -324,7 +327,8 @@ def _warn_not_compiled(error):
         reason = str(error).strip().splitlines()[0]
         warnings.warn(
             "XLA could not compile the training program, so it runs as a plain "
-            f"TensorFlow graph: the same results, more slowly. XLA said: {reason}",
+            "TensorFlow graph: more slowly, and with other random numbers for "
+            f"dropout. XLA said: {reason}",
             RuntimeWarning,
             stacklevel=2,
         )

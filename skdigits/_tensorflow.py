@@ -5,6 +5,7 @@ at the time of training and never at import.
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -54,13 +55,14 @@ def load_keras():
             "would hang. Use joblib's 'loky' or 'threading' backend, or "
             "multiprocessing's 'spawn' start method. Predicting works here."
         )
-    keras = sys.modules.get("keras")
-    if keras is None:
+    if "keras" not in sys.modules:
         _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
         with quiet_tensorflow():
-            keras = _import("keras")
+            _import_keras()
+    keras = importlib.import_module("keras")  # waits for a thread that imports it
     _check_version(keras)
     _check_backend(keras.config.backend())
+    _start_tensorflow()
     return keras
 
 
@@ -70,13 +72,24 @@ def load_tensorflow():
     return importlib.import_module("tensorflow")
 
 
-def _import(name):
-    # Keras asks for its own backend on import: without TensorFlow it would fail
-    # with an error that names neither what is missing nor what needs it.
+@functools.cache
+def _start_tensorflow():
+    # The first use of a device looks for all kinds of devices, and says so.
+    with quiet_tensorflow():
+        importlib.import_module("tensorflow").config.list_logical_devices()
+
+
+def _import_keras():
     try:
         importlib.import_module("tensorflow")
-        return importlib.import_module(name)
+        importlib.import_module("keras")
     except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in ("tensorflow", "keras"):
+            raise RuntimeError(
+                "Training a DigitMLPClassifier needs Keras on its 'tensorflow' "
+                f"backend, and importing Keras failed: {error}. Where keras.json "
+                "names another backend, set KERAS_BACKEND to 'tensorflow'."
+            ) from error
         raise ImportError(
             f"Training a DigitMLPClassifier needs TensorFlow and Keras 3, and "
             f"{error.name!r} is not installed. Install them with "

@@ -176,6 +176,7 @@ def train(network, params, data, progress, *, incremental=False):
         batch_size,
         penalized=params.alpha > 0,
         compiled=compiled,
+        floatx=keras.config.floatx(),
         n_rows=feed.n_rows,
         n_order=feed.n_order,
     )
