@@ -290,6 +290,7 @@ def after_tensorflow():
         after = state()
 
         def draw(train, **shape):
+            keras.utils.clear_session()  # in older Keras a generator outlives the seed
             keras.utils.set_random_seed(0)  # TensorFlow's global seed, too
             uniform = {{"tensorflow": tf.random.uniform, "keras": keras.random.uniform}}
             drawn = {{name: [float(uniform[name](()))] for name in uniform}}

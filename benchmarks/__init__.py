@@ -1,0 +1,1 @@
+"""skdigits beside its peers, measured in one run. See `python -m benchmarks --help`."""

@@ -1,0 +1,114 @@
+"""Results as Markdown."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from statistics import median
+
+COMMAND = "make bench"
+PACKAGES = [
+    "skdigits",
+    "tensorflow",
+    "keras",
+    "scikit-learn",
+    "numpy",
+    "scikeras",
+    "skorch",
+    "torch",
+]
+
+
+def section(row, answers):
+    """One row as a heading, a sentence and a table."""
+    lines = [f"## {row.title}", "", f"{row.work[0].upper()}{row.work[1:]}.", ""]
+    extra = _extra_columns(answers)
+    header = ["", "time", "times ours", "aim", *extra]
+    table = [header, ["---"] * len(header)]
+    ours = _median(answers["skdigits"], "seconds")
+    for peer, given in answers.items():
+        seconds = _median(given, "seconds")
+        if seconds is None:
+            error = next(a["error"] for a in given if "error" in a)
+            cells = [peer, error, "", "", *[""] * len(extra)]
+        else:
+            target = row.targets.get(peer)
+            ratio = "" if peer == "skdigits" or not ours else f"{seconds / ours:.3g}"
+            aim = "" if target is None else f"{target:.3g}"
+            cells = [peer, _duration(seconds), ratio, aim]
+            cells += [_number(_median(given, column), column) for column in extra]
+        table.append(cells)
+    lines += [f"| {' | '.join(cells)} |" for cells in table]
+    return "\n".join([*lines, ""])
+
+
+def _extra_columns(answers):
+    names = [key for given in answers.values() for a in given for key in a]
+    return [n for n in dict.fromkeys(names) if n not in ("seconds", "error")]
+
+
+def _median(given, column):
+    values = [answer[column] for answer in given if column in answer]
+    return median(values) if values else None
+
+
+def _duration(seconds):
+    for factor, unit in [(1, "s"), (1e3, "ms"), (1e6, "µs")]:
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+def _number(value, column):
+    if value is None:
+        return ""
+    if column == "accuracy":
+        return f"{100 * value:.1f} %"
+    if column == "first":
+        return _duration(value)
+    return f"{value:.0f}"
+
+
+def page(rows, results):
+    """All rows, with versions and the machine."""
+    versions = [
+        f"{name} {importlib.metadata.version(name)}"
+        for name in PACKAGES
+        if _installed(name)
+    ]
+    parts = [
+        "# Benchmarks",
+        "",
+        f"Written by `{COMMAND}`; a single row is `python -m benchmarks ROW`. Peers "
+        "take turns, each in a process of its own; times are medians. *Times ours* is "
+        "the peer's time divided by that of skdigits, and *aim* the least that it "
+        "should be. Accuracy is held out.",
+        "",
+        f"Python {platform.python_version()}, {', '.join(versions)}; {_machine()}.",
+        "",
+    ]
+    notes = Path(__file__).parent / "notes.md"
+    for name, row in rows.items():
+        if name in results:
+            parts.append(section(row, results[name]))
+    if notes.exists():
+        parts.append(notes.read_text())
+    return "\n".join(parts)
+
+
+def _installed(name):
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _machine():
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    flags = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+    return (
+        f"{platform.system()} on {os.cpu_count()} cores of {platform.machine()} "
+        f"{vectors}, {memory:.0f} GiB of memory, shared with others"
+    )

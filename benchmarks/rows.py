@@ -1,0 +1,277 @@
+"""The rows of the comparison: who takes part, what is run, what is aimed for."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.processes import Worker, whole_process
+
+EVERYONE = [
+    "skdigits",
+    "MLPClassifier",
+    "Keras",
+    "SKLearnClassifier",
+    "scikeras",
+    "skorch",
+]
+
+
+@dataclass
+class Row:
+    """One comparison.
+
+    Parameters
+    ----------
+    title, work : str
+        What is measured.
+    peers : list of str
+    measure : callable
+        Takes the row and a number of repeats; returns {peer: [answers]}.
+    targets : dict
+        Least ratio of a peer's time to ours.
+    repeats : int
+    settings : dict
+        Passed to the task.
+    accuracy : dict or None
+        Settings of the task that tells held-out accuracy; None for none.
+    """
+
+    title: str
+    work: str
+    peers: list
+    measure: Callable
+    targets: dict = field(default_factory=dict)
+    repeats: int = 5
+    settings: dict = field(default_factory=dict)
+    accuracy: dict | None = None
+
+
+def alternating(task):
+    """Measure a task in one process a peer, taking turns."""
+
+    def measure(row, repeats):
+        answers = {peer: [] for peer in row.peers}
+        with ExitStack() as stack:
+            workers = {peer: stack.enter_context(Worker(peer)) for peer in row.peers}
+            for peer, worker in workers.items():
+                if task == "fit":  # compiled and warm
+                    worker.call(task, **{**row.settings, "epochs": 3})
+                    if peer == "skdigits":
+                        worker.call(task, **row.settings)
+            for _ in range(repeats):
+                for peer, worker in workers.items():
+                    answers[peer].append(worker.call(task, **row.settings))
+        return answers
+
+    return measure
+
+
+def first_in_process(task):
+    """Measure a task in a fresh process that has imported its library."""
+
+    def measure(row, repeats):
+        answers = {peer: [] for peer in row.peers}
+        for _ in range(repeats):
+            for peer in row.peers:
+                with Worker(peer) as worker:
+                    worker.call("import_library")
+                    answers[peer].append(worker.call(task, **row.settings))
+        return answers
+
+    return measure
+
+
+_SCRIPT = """
+from benchmarks import data
+from benchmarks.peers import MAKERS
+X, y = data.reference_job()
+MAKERS[{peer!r}](epochs={epochs}).fit(X, y)
+"""
+
+_LOAD = """
+import numpy as np
+x = np.zeros((1, 400), dtype=np.float32)
+{load}
+model.{predict}
+"""
+
+
+def script(row, repeats):
+    """Measure the reference job as a whole process."""
+    answers = {peer: [] for peer in row.peers}
+    for _ in range(repeats):
+        for peer in row.peers:
+            code = _SCRIPT.format(peer=peer, **row.settings)
+            answers[peer].append(whole_process(code))
+    return answers
+
+
+def load_and_predict(row, repeats):
+    """Measure a fresh process that loads a saved classifier and predicts once."""
+    answers = {peer: [] for peer in row.peers}
+    with tempfile.TemporaryDirectory() as folder:
+        codes = {}
+        for peer in row.peers:
+            if peer == "Keras":
+                path = str(Path(folder, f"{peer}.keras"))
+                load = f"import keras; model = keras.models.load_model({path!r})"
+                predict = "predict(x, verbose=0)"
+            else:
+                path = str(Path(folder, f"{peer}.joblib"))
+                load = f"import joblib; model = joblib.load({path!r})"
+                predict = "predict_proba(x)"
+            with Worker(peer) as worker:
+                worker.call("save", path=path)
+            codes[peer] = _LOAD.format(load=load, predict=predict)
+        for _ in range(repeats):
+            for peer in row.peers:
+                answers[peer].append(whole_process(codes[peer]))
+    return answers
+
+
+def epoch_and_sgemm(row, repeats):
+    """Measure an epoch, and the machine's matmuls at its shapes, in turns."""
+    answers = {peer: [] for peer in [*row.peers, "sgemm"]}
+    for _ in range(repeats):
+        for peer in row.peers:
+            # A process each: what MLPClassifier takes in memory is given back.
+            with Worker(peer) as worker:
+                answers[peer].append(worker.call("epoch", **row.settings))
+        with Worker("skdigits") as worker:
+            answers["sgemm"].append(worker.call("sgemm"))
+    return answers
+
+
+ROWS = {
+    "fit-warm": Row(
+        "fit, warm",
+        "reference job: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
+        "program already compiled",
+        EVERYONE,
+        alternating("fit"),
+        {"MLPClassifier": 4, "Keras": 15},
+        repeats=3,
+        accuracy={},
+    ),
+    "fit-first": Row(
+        "fit, first",
+        "the same, first fit of a process in which TensorFlow is imported, compiling "
+        "included",
+        ["skdigits", "MLPClassifier", "Keras"],
+        first_in_process("fit"),
+        {"MLPClassifier": 2},
+        repeats=3,
+        accuracy={},
+    ),
+    "script": Row(
+        "script",
+        "the same as a whole process, imports included",
+        ["skdigits", "MLPClassifier", "Keras"],
+        script,
+        {"MLPClassifier": 1, "Keras": 4},
+        repeats=3,
+        settings={"epochs": 100},
+        accuracy={},
+    ),
+    "fit-batch-200": Row(
+        "fit, default batch",
+        "the reference job with batches of 200, MLPClassifier's default",
+        ["skdigits", "MLPClassifier", "Keras", "skorch"],
+        alternating("fit"),
+        {"MLPClassifier": 1.5},
+        settings={"batch_size": 200},
+        accuracy={"batch_size": 200},
+    ),
+    "cross-validation": Row(
+        "cross-validation",
+        "`cross_val_score`, 5 folds, 20 epochs, `n_jobs=1`, compiling included",
+        ["skdigits", "MLPClassifier", "SKLearnClassifier", "scikeras", "skorch"],
+        first_in_process("cross_validation"),
+        {"MLPClassifier": 3, "SKLearnClassifier": 15},
+        repeats=3,
+    ),
+    "predict-one": Row(
+        "predict one",
+        "`predict_proba` on one row",
+        EVERYONE,
+        alternating("predict"),
+        {"MLPClassifier": 1, "Keras": 300},
+        settings={"n_rows": 1},
+    ),
+    "predict-5000": Row(
+        "predict many, 5000 rows",
+        "`predict_proba` on 5000 rows",
+        EVERYONE,
+        alternating("predict"),
+        {"MLPClassifier": 1, "Keras": 10},
+        settings={"n_rows": 5000},
+    ),
+    "predict-60000": Row(
+        "predict many, 60,000 rows",
+        "`predict_proba` on 60,000 rows",
+        ["skdigits", "MLPClassifier", "Keras", "skorch"],
+        alternating("predict"),
+        {"MLPClassifier": 1},
+        settings={"n_rows": 60_000},
+    ),
+    "load": Row(
+        "load and predict",
+        "a fresh process that loads a saved classifier and predicts one row",
+        ["skdigits", "MLPClassifier", "Keras"],
+        load_and_predict,
+        {"MLPClassifier": 1 / 1.1, "Keras": 4},
+    ),
+    "mnist-epoch": Row(
+        "MNIST epoch",
+        "60,000 x 784 uint8 with `rescale=1/255`, 512-512, batch 128; `sgemm` is the "
+        "matmuls of an epoch alone, in NumPy",
+        ["skdigits", "MLPClassifier", "Keras", "skorch"],
+        epoch_and_sgemm,
+        {"MLPClassifier": 1.5, "Keras": 1.5, "skorch": 1.5, "sgemm": 0.6},
+        repeats=3,
+    ),
+    **{
+        f"growth-rows-{factor}": Row(
+            f"growth, {factor} x rows",
+            f"an epoch of {5000 * factor} x 784, 25-15-10, batch 32",
+            ["skdigits", "MLPClassifier"],
+            alternating("growth"),
+            settings={"n_rows": 5000 * factor},
+            repeats=3,
+        )
+        for factor in (1, 2, 4, 8)
+    },
+    **{
+        f"growth-width-{factor}": Row(
+            f"growth, {factor} x width",
+            f"an epoch of 5000 x 784, {100 * factor}-{50 * factor}-10, batch 32",
+            ["skdigits", "MLPClassifier"],
+            alternating("growth"),
+            settings={"hidden": (100 * factor, 50 * factor)},
+            repeats=3,
+        )
+        for factor in (1, 2, 4, 8)
+    },
+    "many-fits": Row(
+        "many fits",
+        "100 fits of 20 epochs in one process, alternating three shapes: the last ten, "
+        "beside the second ten",
+        ["skdigits"],
+        alternating("many_fits"),
+        repeats=1,
+    ),
+    **{
+        f"memory-{n_rows}": Row(
+            f"memory, {n_rows:,} rows",
+            f"peak resident memory of a fit on {n_rows:,} x 784 uint8, beyond that of "
+            "an empty fit",
+            ["skdigits", "MLPClassifier"],
+            first_in_process("memory"),
+            settings={"n_rows": n_rows},
+            repeats=1,
+        )
+        for n_rows in (60_000, 1_000_000)
+    },
+}

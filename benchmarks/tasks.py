@@ -1,0 +1,213 @@
+"""What is measured, as functions that run in a peer's own process.
+
+Each takes the peer's name and returns a dict: "seconds" and whatever else the row
+shows.
+"""
+
+import os
+import resource
+import tempfile
+import threading
+import time
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from benchmarks import data
+from benchmarks.peers import MAKERS
+
+warnings.simplefilter("ignore")
+
+# What a process keeps between calls: fitted estimators to predict with.
+_kept = {}
+
+
+def _timed(function):
+    start = time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - start
+
+
+def fit(peer, *, batch_size=32, epochs=100):
+    """The reference job; accuracy is that of a fit that holds out 1000 digits."""
+    X, y = data.reference_job()
+    estimator = MAKERS[peer](batch_size=batch_size, epochs=epochs)
+    _, seconds = _timed(lambda: estimator.fit(X, y))
+    return {"seconds": seconds}
+
+
+def accuracy(peer, *, batch_size=32, epochs=100, seed=0):
+    """Held-out accuracy of the same network trained on 4000 of the digits."""
+    X_train, X_test, y_train, y_test = data.reference()
+    estimator = MAKERS[peer](batch_size=batch_size, epochs=epochs, seed=seed)
+    estimator.fit(X_train, y_train)
+    return {"accuracy": float(estimator.score(X_test, y_test))}
+
+
+def import_library(peer):
+    """Import what training needs, TensorFlow for all who use it."""
+    if peer != "MLPClassifier":
+        import tensorflow  # noqa: F401
+    MAKERS[peer]()
+    return {}
+
+
+def cross_validation(peer, *, epochs=20):
+    """`cross_val_score` over five folds."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    X, y = data.reference_job()
+    estimator = MAKERS[peer](epochs=epochs)
+    folds = StratifiedKFold(5)
+    scores, seconds = _timed(lambda: cross_val_score(estimator, X, y, cv=folds))
+    return {"seconds": seconds, "accuracy": float(scores.mean())}
+
+
+def predict(peer, *, n_rows):
+    """`predict_proba` on so many rows; the best of several calls in a row."""
+    if peer not in _kept:
+        _kept[peer] = MAKERS[peer](epochs=2).fit(*data.reference_job())
+    X, _ = data.reference_job()
+    X = np.ascontiguousarray(X[np.arange(n_rows) % len(X)])
+    n_calls = max(5, min(200, 20_000 // n_rows))
+    if peer == "Keras":
+        n_calls = 5
+    _kept[peer].predict_proba(X)
+    seconds = [_timed(lambda: _kept[peer].predict_proba(X))[1] for _ in range(n_calls)]
+    return {"seconds": float(np.median(seconds))}
+
+
+def save(peer, *, path):
+    """Save a fitted estimator for `load`."""
+    estimator = MAKERS[peer](epochs=2).fit(*data.reference_job())
+    if peer == "Keras":
+        estimator.model.save(path)
+    else:
+        joblib.dump(estimator, path)
+    return {}
+
+
+def epoch(peer, *, n_rows=60_000, hidden=(512, 512), batch_size=128, epochs=1):
+    """An epoch on MNIST-sized uint8 images, from the difference of two fits."""
+    X, y = data.repeated(n_rows)
+    if peer == "MLPClassifier":
+        # It has no rescaling inside; the copy is made before the clock starts.
+        X = X.astype(np.float32) / 255
+    settings = {"hidden": hidden, "batch_size": batch_size, "rescale": 1 / 255}
+    _, one = _timed(lambda: MAKERS[peer](epochs=1, **settings).fit(X, y))
+    estimator = MAKERS[peer](epochs=1 + epochs, **settings)
+    _, more = _timed(lambda: estimator.fit(X, y))
+    return {"seconds": (more - one) / epochs, "accuracy": float(estimator.score(X, y))}
+
+
+def sgemm(peer, *, hidden=(512, 512), batch_size=128):
+    """The rate of NumPy's float32 matmuls at the shapes of an epoch's steps."""
+    sizes = [784, *hidden, 10]
+    rng = np.random.default_rng(0)
+    shapes = []
+    for n_in, n_out in pairwise(sizes):
+        shapes += [(batch_size, n_in, n_out), (n_in, batch_size, n_out)]
+        if n_in != sizes[0]:  # no gradient with respect to the images
+            shapes.append((batch_size, n_out, n_in))
+    pairs = [
+        (
+            rng.random((n, k), dtype=np.float32),
+            rng.random((k, m), dtype=np.float32),
+            np.empty((n, m), dtype=np.float32),
+        )
+        for n, k, m in shapes
+    ]
+
+    def step():
+        for A, B, C in pairs:
+            np.matmul(A, B, out=C)
+
+    step()
+    seconds = min(_timed(lambda: [step() for _ in range(50)])[1] for _ in range(5))
+    return {"seconds": seconds / 50 * -(-60_000 // batch_size)}
+
+
+def growth(peer, *, n_rows=5000, hidden=(25, 15), batch_size=32):
+    """Time of an epoch for so many rows and units, from the difference of fits."""
+    X, y = data.repeated(n_rows)
+    X = X.astype(np.float32) / 255
+    epochs = max(2, 40_000 // n_rows)
+
+    def train(n):
+        estimator = MAKERS[peer](hidden=hidden, batch_size=batch_size, epochs=n)
+        return _timed(lambda: estimator.fit(X, y))[1]
+
+    train(epochs)
+    return {"seconds": (train(3 * epochs) - train(epochs)) / (2 * epochs)}
+
+
+def many_fits(peer, *, n_fits=100):
+    """Seconds and resident memory of each of many fits of alternating shapes."""
+    X, y = data.reference_job()
+    seconds, resident = [], []
+    for number in range(n_fits):
+        n_features = (400, 300, 200)[number % 3]
+        estimator = MAKERS[peer](epochs=20)
+        part = np.ascontiguousarray(X[:, :n_features])
+        seconds.append(_timed(lambda e=estimator, p=part: e.fit(p, y))[1])
+        resident.append(_resident_bytes())
+    return {
+        "first": float(np.median(seconds[10:20])),
+        "seconds": float(np.median(seconds[-10:])),
+        "growth_mib": (resident[-1] - resident[9]) / 2**20,
+    }
+
+
+def _resident_bytes():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+class _PeakMemory:
+    """The largest resident memory while it is open, sampled."""
+
+    def __enter__(self):
+        self.peak = _resident_bytes()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._done.wait(0.002):
+            self.peak = max(self.peak, _resident_bytes())
+
+    def __exit__(self, *_):
+        self._done.set()
+        self._thread.join()
+        self.peak = max(self.peak, _resident_bytes())
+
+
+def memory(peer, *, n_rows):
+    """Peak resident memory of one epoch on uint8 images, beyond an empty fit's.
+
+    An empty fit is one of the same network on a handful of rows.
+    """
+    settings = {"epochs": 1, "batch_size": 200}
+    if peer == "skdigits":
+        settings["rescale"] = 1 / 255
+    few, few_labels = data.repeated(1000)
+    MAKERS[peer](**settings).fit(few, few_labels)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "X")
+        y = data.write_memmap(path, n_rows)
+        X = np.memmap(path, dtype=np.uint8, mode="r", shape=(n_rows, 784))
+        if n_rows <= 60_000:
+            X = np.array(X)
+        x_bytes = X.nbytes
+        base = _resident_bytes() - (0 if isinstance(X, np.memmap) else x_bytes)
+        with _PeakMemory() as memory:
+            _, seconds = _timed(lambda: MAKERS[peer](**settings).fit(X, y))
+    return {
+        "seconds": seconds,
+        "x_mib": x_bytes / 2**20,
+        "peak_mib": (memory.peak - base) / 2**20,
+    }
