@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format test-oldest clean
+.PHONY: help demo test lint format test-oldest bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ format: $(VENV)/installed-lint  ## Apply what lint would change
 # The lowest versions that pyproject.toml admits, resolved by uv.
 test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
 	.venv-oldest/bin/python -m pytest
+
+bench: $(VENV)/installed-bench  ## Measure beside the peers, about 40 minutes; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .venv-oldest demo

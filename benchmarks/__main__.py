@@ -1,6 +1,7 @@
 """Run rows of the comparison and print them, or write the page with all of them."""
 
 import argparse
+import functools
 import json
 from pathlib import Path
 
@@ -17,9 +18,15 @@ def run(name, repeats):
     answers = row.measure(row, repeats or row.repeats)
     if row.accuracy is not None:
         for peer in row.peers:
-            with Worker(peer) as worker:
-                answers[peer][0] |= worker.call("accuracy", **row.accuracy)
+            answers[peer][0] |= held_out_accuracy(peer, **row.accuracy)
     return answers
+
+
+@functools.cache
+def held_out_accuracy(peer, **settings):
+    """The task "accuracy" in a process of its own."""
+    with Worker(peer) as worker:
+        return worker.call("accuracy", **settings)
 
 
 def main():
@@ -41,6 +48,7 @@ def main():
         print(report.section(ROWS[name], results[name]), flush=True)
     if args.write:
         args.write.write_text(report.page(ROWS, results))
+        report.draw_growth(results, args.write.parent / "images" / "growth.png")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 def reference():
     """5000 digits of 20 x 20 pixels in 0 to 1, float32; 4000 to train, 1000 to test."""
     X, y = _digits()
-    X = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400) / np.float32(255)
+    X = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400).astype(np.float32) / 255
     return train_test_split(X, y, test_size=1000, stratify=y, random_state=0)
 
 

@@ -87,13 +87,44 @@ def page(rows, results):
         f"Python {platform.python_version()}, {', '.join(versions)}; {_machine()}.",
         "",
     ]
-    notes = Path(__file__).parent / "notes.md"
     for name, row in rows.items():
-        if name in results:
+        if name in results and not name.startswith("growth"):
             parts.append(section(row, results[name]))
-    if notes.exists():
-        parts.append(notes.read_text())
+    parts += [
+        "## Growth",
+        "",
+        "Time of an epoch against rows (25-15-10 units) and against width (5000 rows, "
+        "100-50-10 units and multiples), batch 32, beside proportional growth.",
+        "",
+        "![Time of an epoch against rows and against width](images/growth.png)",
+        "",
+        (Path(__file__).parent / "notes.md").read_text(),
+    ]
     return "\n".join(parts)
+
+
+def draw_growth(results, path):
+    """The growth rows as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    factors = [1, 2, 4, 8]
+    for ax, kind, label in zip(
+        axes, ["rows", "width"], ["times 5000 rows", "times 100-50 units"], strict=True
+    ):
+        seconds = [
+            1e3 * _median(results[f"growth-{kind}-{factor}"]["skdigits"], "seconds")
+            for factor in factors
+        ]
+        ax.plot(factors, seconds, "o-", label="skdigits")
+        proportional = [seconds[0] * factor for factor in factors]
+        ax.plot(factors, proportional, "--", color="0.5", label="proportional")
+        ax.set(xlabel=label, ylabel="ms an epoch", xticks=factors, ylim=(0, None))
+        ax.legend()
+    figure.savefig(path, dpi=120)
 
 
 def _installed(name):

@@ -190,12 +190,12 @@ ROWS = {
         ["skdigits", "MLPClassifier", "SKLearnClassifier", "scikeras", "skorch"],
         first_in_process("cross_validation"),
         {"MLPClassifier": 3, "SKLearnClassifier": 15},
-        repeats=3,
+        repeats=2,
     ),
     "predict-one": Row(
         "predict one",
         "`predict_proba` on one row",
-        EVERYONE,
+        ["skdigits", "MLPClassifier", "Keras", "skorch"],
         alternating("predict"),
         {"MLPClassifier": 1, "Keras": 300},
         settings={"n_rows": 1},
@@ -203,7 +203,7 @@ ROWS = {
     "predict-5000": Row(
         "predict many, 5000 rows",
         "`predict_proba` on 5000 rows",
-        EVERYONE,
+        ["skdigits", "MLPClassifier", "Keras", "skorch"],
         alternating("predict"),
         {"MLPClassifier": 1, "Keras": 10},
         settings={"n_rows": 5000},
@@ -236,7 +236,7 @@ ROWS = {
         f"growth-rows-{factor}": Row(
             f"growth, {factor} x rows",
             f"an epoch of {5000 * factor} x 784, 25-15-10, batch 32",
-            ["skdigits", "MLPClassifier"],
+            ["skdigits"],
             alternating("growth"),
             settings={"n_rows": 5000 * factor},
             repeats=3,
@@ -247,7 +247,7 @@ ROWS = {
         f"growth-width-{factor}": Row(
             f"growth, {factor} x width",
             f"an epoch of 5000 x 784, {100 * factor}-{50 * factor}-10, batch 32",
-            ["skdigits", "MLPClassifier"],
+            ["skdigits"],
             alternating("growth"),
             settings={"hidden": (100 * factor, 50 * factor)},
             repeats=3,

@@ -12,7 +12,7 @@ from skdigits._forward import cast
 # Data up to this size is held on the device as a whole.
 _RESIDENT_BYTES = 16 * 2**20
 # Larger data goes there in chunks of this size.
-_CHUNK_BYTES = 8 * 2**20
+_CHUNK_BYTES = 4 * 2**20
 # Compiled programs are made for a multiple of this many rows, so that the folds of
 # a cross-validation, a row more or less, share one.
 _ROW_BUCKET = 1024

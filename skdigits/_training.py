@@ -7,10 +7,10 @@ validation, callbacks, stopping) is here.
 
 import warnings
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from tqdm.auto import tqdm
 
 from skdigits import _forward
 from skdigits._feeding import RowFeed
@@ -20,10 +20,10 @@ from skdigits._program import ProgramSpec, programs
 from skdigits._schedule import LearningRate, StoppingRule
 from skdigits._tensorflow import load_keras
 
-# From this many steps on, compiling with XLA saves more time than it takes. It
-# depends on the fit alone, never on what is in the cache: a compiled program rounds
-# differently, and `random_state` promises the same weights bit for bit.
+# From this many steps on, compiling with XLA saves more time than it takes: 0.1 ms a
+# step, and as much again for every so many floating-point operations in it.
 _STEPS_WORTH_COMPILING = 2000
+_WORK_WORTH_A_STEP = 5e7
 # `partial_fit` is one epoch, but rarely called once.
 _PARTIAL_FIT_REPEATS = 10
 
@@ -166,7 +166,7 @@ def train(network, params, data, progress, *, incremental=False):
     batch_size = min(int(params.batch_size), -(-n_samples // 1024) * 1024)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else params.max_iter
     n_steps = n_epochs * -(-n_samples // batch_size)
-    compiled = n_steps >= _STEPS_WORTH_COMPILING
+    compiled = _is_worth_compiling(network, batch_size, n_steps)
     dtype = np.dtype(network.dtype)
     weight, mean_weight = _normalize(data.weight, data.rows)
     feed = RowFeed(data.X, data.y, weight, data.rows, batch_size, dtype, compiled)
@@ -187,10 +187,21 @@ def train(network, params, data, progress, *, incremental=False):
     with programs.checkout(spec) as program:
         program.load(progress.arrays, progress.optimizer if same_optimizer else None)
         program.set_learning_rate(rate)
-        run = _Run(params, data, feed, program, progress, rate, incremental)
         # The L2 term is divided by the mean weight as the rows are.
-        run.alpha = float(params.alpha) / mean_weight
+        alpha = float(params.alpha) / mean_weight
+        run = _Run(params, data, feed, program, progress, rate, alpha, incremental)
         return run.train()
+
+
+def _is_worth_compiling(network, batch_size, n_steps):
+    """Whether XLA saves more time in a fit than compiling takes.
+
+    It depends on the fit alone, never on what is in the cache: a compiled program
+    rounds differently, and `random_state` promises the same weights bit for bit.
+    """
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(network.layer_sizes))
+    work = 6 * batch_size * n_weights
+    return n_steps * (1 + work / _WORK_WORTH_A_STEP) >= _STEPS_WORTH_COMPILING
 
 
 def _normalize(weight, rows):
@@ -213,8 +224,9 @@ def _check_callbacks(keras, callbacks):
 class _Run:
     """One call of `train`, with a program at hand."""
 
-    def __init__(self, params, data, feed, program, before, rate, incremental):
+    def __init__(self, params, data, feed, program, before, rate, alpha, incremental):
         self.params = params
+        self.alpha = alpha
         self.data = data
         self.feed = feed
         self.program = program
@@ -266,6 +278,8 @@ class _Run:
                 callback._model = None  # it goes on to other fits
 
     def _train_epochs(self, callbacks):
+        from tqdm.auto import tqdm  # slow to import, and not needed to predict
+
         bar = tqdm(
             total=self.max_iter,
             desc="DigitMLPClassifier",
