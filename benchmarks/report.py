@@ -21,7 +21,9 @@ PACKAGES = [
 
 def section(row, answers):
     """One row as a heading, a sentence and a table."""
-    lines = [f"## {row.title}", "", f"{row.work[0].upper()}{row.work[1:]}.", ""]
+    work = f"{row.work[0].upper()}{row.work[1:]}"
+    repeats = len(answers["skdigits"])
+    lines = [f"## {row.title}", "", f"{work}. Repeats: {repeats}.", ""]
     extra = _extra_columns(answers)
     header = ["", "time", "times ours", "aim", *extra]
     table = [header, ["---"] * len(header)]
@@ -79,7 +81,8 @@ def page(rows, results):
     parts = [
         "# Benchmarks",
         "",
-        f"Written by `{COMMAND}`; a single row is `python -m benchmarks ROW`. Peers "
+        f"Written by `{COMMAND}`; a single row is `python -m benchmarks ROW`, and "
+        "`--repeats` overrules how often it is measured. Peers "
         "take turns, each in a process of its own; times are medians. *Times ours* is "
         "the peer's time divided by that of skdigits, and *aim* the least that it "
         "should be. Accuracy is held out.",

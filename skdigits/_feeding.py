@@ -39,6 +39,8 @@ class RowFeed:
     ----------
     n_samples : int
         Number of rows in an epoch.
+    x_dtype : dtype
+        Of the rows that are handed over.
     n_rows, n_order : int or None
         Rows and length of the order in every call, if padded.
     """
@@ -48,11 +50,11 @@ class RowFeed:
         self._weight = weight.astype(dtype, copy=False)
         self._rows = rows
         self._batch_size = batch_size
-        self._device_dtype = np.dtype(np.uint8 if X.dtype == np.uint8 else dtype)
+        self.x_dtype = np.dtype(np.uint8 if X.dtype == np.uint8 else dtype)
         self._padded = padded
         self._held = None
         self.n_samples = X.shape[0] if rows is None else len(rows)
-        row_bytes = X.shape[1] * self._device_dtype.itemsize
+        row_bytes = X.shape[1] * self.x_dtype.itemsize
         self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
         if self._resident:
             self._capacity = -(-self.n_samples // _ROW_BUCKET) * _ROW_BUCKET
@@ -93,7 +95,7 @@ class RowFeed:
         X = self._X[index]
         if hasattr(X, "toarray"):
             X = X.toarray()
-        X = cast(X, self._device_dtype)
+        X = cast(X, self.x_dtype)
         taken = X, self._y[index], self._weight[index]
         missing = self._capacity - len(X)
         if self._padded and missing:

@@ -9,6 +9,8 @@ import numpy as np
 # Rows are taken in blocks, so that integer images are never held as floats as a
 # whole and the activations of wide layers stay small.
 _BLOCK_BYTES = 4 * 2**20
+# So few are always one block.
+_FEW_ROWS = 32
 
 
 def _identity(Z):
@@ -64,11 +66,11 @@ def logits(X, coefs, intercepts, activation, rescale=None):
     ValueError
         If a finite value of X does not fit into the dtype of `coefs`.
     """
+    if X.shape[0] <= _FEW_ROWS:
+        return _block_logits(X, coefs, intercepts, activation, rescale)
     dtype = coefs[0].dtype
     widest = max(max(coef.shape) for coef in coefs)
     n_rows = max(1, _BLOCK_BYTES // (widest * dtype.itemsize))
-    if X.shape[0] <= n_rows:
-        return _block_logits(X, coefs, intercepts, activation, rescale)
     Z = np.empty((X.shape[0], coefs[-1].shape[1]), dtype=dtype)
     for start in range(0, X.shape[0], n_rows):
         block = slice(start, start + n_rows)

@@ -28,6 +28,8 @@ class ProgramSpec:
     network : Network
     optimizer : OptimizerSpec
     batch_size : int
+    x_dtype : str
+        Of the rows that are handed over: "uint8" or the network's.
     penalized : bool
         Whether there is an L2 term.
     compiled : bool
@@ -42,6 +44,7 @@ class ProgramSpec:
     network: Network
     optimizer: OptimizerSpec
     batch_size: int
+    x_dtype: str
     penalized: bool
     compiled: bool
     floatx: str = "float32"
@@ -86,8 +89,7 @@ class EpochProgram:
             if isinstance(layer, keras.layers.Dense)
         ]
         self._compiled = spec.compiled
-        self._function = self._make_function()
-        self._ready = False
+        self._function = None  # until `_prepare`
 
     # State in and out
 
@@ -166,7 +168,7 @@ class EpochProgram:
         """
         X, y, weight, order, n_rows = rows
         scalars = np.array([*learning_rates, alpha, label_smoothing])
-        if not self._ready:
+        if self._function is None:
             self._prepare(X, y, weight, order, scalars)
         return float(self._function(X, y, weight, order, n_rows, scalars))
 
@@ -175,7 +177,8 @@ class EpochProgram:
         tf = self._tf
         try:
             with quiet_tensorflow():
-                self._function(X, y, weight, order, 0, scalars)
+                function = self._make_function()
+                function(X, y, weight, order, 0, scalars)
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
@@ -183,36 +186,28 @@ class EpochProgram:
                 raise
             _warn_not_compiled(error)
             self._compiled = False
-            self._function = self._make_function()
-        self._ready = True
+            function = self._make_function()
+        self._function = function
 
     def _make_function(self):
         tf = self._tf
         spec = self.spec
         n_rows = spec.n_rows if self._compiled else None
         n_order = spec.n_order if self._compiled else None
-        dtype = tf.as_dtype(spec.network.dtype)
-        traced = tf.function(self._epoch, jit_compile=self._compiled, autograph=False)
-        concrete = {}
+        program = tf.function(self._epoch, jit_compile=self._compiled, autograph=False)
+        concrete = program.get_concrete_function(
+            tf.TensorSpec((n_rows, spec.network.n_features), spec.x_dtype),
+            tf.TensorSpec((n_rows,), tf.int32),
+            tf.TensorSpec((n_rows,), spec.network.dtype),
+            tf.TensorSpec((n_order,), tf.int32),
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((4,), tf.float64),
+        )
 
         def call(X, y, weight, order, n_valid, scalars):
-            # One trace for each dtype of X, whatever the number of rows.
-            if X.dtype not in concrete:
-                concrete[X.dtype] = traced.get_concrete_function(
-                    tf.TensorSpec((n_rows, spec.network.n_features), X.dtype),
-                    tf.TensorSpec((n_rows,), tf.int32),
-                    tf.TensorSpec((n_rows,), dtype),
-                    tf.TensorSpec((n_order,), tf.int32),
-                    tf.TensorSpec((), tf.int32),
-                    tf.TensorSpec((4,), tf.float64),
-                )
-            return concrete[X.dtype](
-                X,
-                y,
-                weight,
-                tf.constant(order),
-                tf.constant(n_valid, tf.int32),
-                tf.constant(scalars),
+            n_valid = tf.constant(n_valid, tf.int32)
+            return concrete(
+                X, y, weight, tf.constant(order), n_valid, tf.constant(scalars)
             )
 
         return call

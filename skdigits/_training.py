@@ -174,6 +174,7 @@ def train(network, params, data, progress, *, incremental=False):
         network,
         optimizer,
         batch_size,
+        x_dtype=feed.x_dtype.name,
         penalized=params.alpha > 0,
         compiled=compiled,
         floatx=keras.config.floatx(),

@@ -114,6 +114,35 @@ def test_automatic_dtype_follows_X(digits, given, expected):
     assert clf.coefs_[0].dtype == expected
 
 
+def assert_plain(value):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            assert_plain(key)
+            assert_plain(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            assert_plain(item)
+    elif isinstance(value, np.ndarray):
+        assert type(value) is np.ndarray
+        assert value.dtype.kind in "biufU"
+    else:
+        assert value is None or type(value) in (bool, int, float, str), value
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_fitted_state_is_arrays_and_plain_values(digits, warm_start):
+    clf = DigitMLPClassifier(
+        batch_norm=True,
+        dropout=0.1,
+        ema=0.9,
+        early_stopping=True,
+        warm_start=warm_start,
+        max_iter=2,
+        random_state=0,
+    ).fit(*digits)
+    assert_plain(vars(clf))
+
+
 # Regularisation
 
 
