@@ -34,7 +34,7 @@ def mlp_classifier(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, see
     )
 
 
-def _sequential(n_features, hidden, rescale=None, n_classes=10):
+def _sequential(n_features, hidden, rescale=None, softmax=False):
     import keras
 
     model = keras.Sequential([keras.Input((n_features,))])
@@ -42,7 +42,9 @@ def _sequential(n_features, hidden, rescale=None, n_classes=10):
         model.add(keras.layers.Rescaling(rescale))
     for units in hidden:
         model.add(keras.layers.Dense(units, activation="relu"))
-    model.add(keras.layers.Dense(n_classes))
+    model.add(keras.layers.Dense(10))
+    if softmax:
+        model.add(keras.layers.Softmax())
     return model
 
 
@@ -84,12 +86,11 @@ def keras(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
     return _PlainKeras(hidden, batch_size, epochs, rescale)
 
 
-def _softmax_model(X, y, hidden, loss="sparse_categorical_crossentropy"):
+def _one_hot_model(X, y, hidden):
     import keras
 
-    model = _sequential(X.shape[1], hidden)
-    model.add(keras.layers.Softmax())
-    model.compile(keras.optimizers.Adam(0.001), loss)
+    model = _sequential(X.shape[1], hidden, softmax=True)
+    model.compile(keras.optimizers.Adam(0.001), "categorical_crossentropy")
     return model
 
 
@@ -98,9 +99,8 @@ def keras_wrapper(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed
 
     keras.utils.set_random_seed(seed)
     return keras.wrappers.SKLearnClassifier(
-        # It hands over one-hot labels.
-        _softmax_model,
-        model_kwargs={"hidden": hidden, "loss": "categorical_crossentropy"},
+        _one_hot_model,  # one-hot labels are what it hands over
+        model_kwargs={"hidden": hidden},
         fit_kwargs={"batch_size": batch_size, "epochs": epochs, "verbose": 0},
     )
 
@@ -109,11 +109,7 @@ def scikeras(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
     from scikeras.wrappers import KerasClassifier
 
     def build(meta):
-        model = _sequential(meta["n_features_in_"], hidden)
-        import keras
-
-        model.add(keras.layers.Softmax())
-        return model
+        return _sequential(meta["n_features_in_"], hidden, softmax=True)
 
     return KerasClassifier(
         build,
@@ -166,6 +162,12 @@ def skorch(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
     )
 
 
+def jax_loop(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
+    from benchmarks.limits import JaxLoop
+
+    return JaxLoop(hidden, batch_size, epochs, seed)
+
+
 MAKERS = {
     "skdigits": skdigits,
     "MLPClassifier": mlp_classifier,
@@ -173,4 +175,5 @@ MAKERS = {
     "SKLearnClassifier": keras_wrapper,
     "scikeras": scikeras,
     "skorch": skorch,
+    "bare JAX": jax_loop,
 }

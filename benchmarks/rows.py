@@ -6,6 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks import data
 from benchmarks.processes import Worker, whole_process
 
 EVERYONE = [
@@ -84,11 +87,18 @@ def first_in_process(task):
 
 
 _SCRIPT = """
-from benchmarks import data
+import numpy as np
 from benchmarks.peers import MAKERS
-X, y = data.reference_job()
+with np.load({path!r}) as file:
+    X, y = file["X"], file["y"]
 MAKERS[{peer!r}](epochs={epochs}).fit(X, y)
 """
+
+# What a script of ours imports that trains, and one that loads and predicts.
+_IMPORTS = {
+    "train": "import numpy, sklearn.base, tensorflow, keras",
+    "predict": "import numpy, joblib, sklearn.base",
+}
 
 _LOAD = """
 import numpy as np
@@ -98,19 +108,30 @@ model.{predict}
 """
 
 
+def _in_turns(codes, repeats):
+    """Seconds of whole processes, by name."""
+    answers = {name: [] for name in codes}
+    for _ in range(repeats):
+        for name, code in codes.items():
+            answers[name].append(whole_process(code))
+    return answers
+
+
 def script(row, repeats):
     """Measure the reference job as a whole process."""
-    answers = {peer: [] for peer in row.peers}
-    for _ in range(repeats):
-        for peer in row.peers:
-            code = _SCRIPT.format(peer=peer, **row.settings)
-            answers[peer].append(whole_process(code))
-    return answers
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "digits.npz"))
+        X, y = data.reference_job()
+        np.savez(path, X=X, y=y)
+        codes = {
+            peer: _SCRIPT.format(peer=peer, path=path, **row.settings)
+            for peer in row.peers
+        }
+        return _in_turns({**codes, "our imports alone": _IMPORTS["train"]}, repeats)
 
 
 def load_and_predict(row, repeats):
     """Measure a fresh process that loads a saved classifier and predicts once."""
-    answers = {peer: [] for peer in row.peers}
     with tempfile.TemporaryDirectory() as folder:
         codes = {}
         for peer in row.peers:
@@ -125,10 +146,7 @@ def load_and_predict(row, repeats):
             with Worker(peer) as worker:
                 worker.call("save", path=path)
             codes[peer] = _LOAD.format(load=load, predict=predict)
-        for _ in range(repeats):
-            for peer in row.peers:
-                answers[peer].append(whole_process(codes[peer]))
-    return answers
+        return _in_turns({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
 
 
 def epoch_and_sgemm(row, repeats):
@@ -149,7 +167,7 @@ ROWS = {
         "fit, warm",
         "reference job: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
         "program already compiled",
-        EVERYONE,
+        [*EVERYONE, "bare JAX"],
         alternating("fit"),
         {"MLPClassifier": 4, "Keras": 15},
         repeats=3,
@@ -159,7 +177,7 @@ ROWS = {
         "fit, first",
         "the same, first fit of a process in which TensorFlow is imported, compiling "
         "included",
-        ["skdigits", "MLPClassifier", "Keras"],
+        ["skdigits", "MLPClassifier", "Keras", "bare JAX"],
         first_in_process("fit"),
         {"MLPClassifier": 2},
         repeats=3,
@@ -168,7 +186,7 @@ ROWS = {
     "script": Row(
         "script",
         "the same as a whole process, imports included",
-        ["skdigits", "MLPClassifier", "Keras"],
+        ["skdigits", "MLPClassifier", "Keras", "bare JAX"],
         script,
         {"MLPClassifier": 1, "Keras": 4},
         repeats=3,
@@ -178,7 +196,7 @@ ROWS = {
     "fit-batch-200": Row(
         "fit, default batch",
         "the reference job with batches of 200, MLPClassifier's default",
-        ["skdigits", "MLPClassifier", "Keras", "skorch"],
+        ["skdigits", "MLPClassifier", "Keras", "skorch", "bare JAX"],
         alternating("fit"),
         {"MLPClassifier": 1.5},
         settings={"batch_size": 200},
@@ -187,7 +205,14 @@ ROWS = {
     "cross-validation": Row(
         "cross-validation",
         "`cross_val_score`, 5 folds, 20 epochs, `n_jobs=1`, compiling included",
-        ["skdigits", "MLPClassifier", "SKLearnClassifier", "scikeras", "skorch"],
+        [
+            "skdigits",
+            "MLPClassifier",
+            "SKLearnClassifier",
+            "scikeras",
+            "skorch",
+            "bare JAX",
+        ],
         first_in_process("cross_validation"),
         {"MLPClassifier": 3, "SKLearnClassifier": 15},
         repeats=2,

@@ -5,6 +5,8 @@ memory maps and sparse matrices stay where they are: a chunk of rows at a time i
 taken in the epoch's order, so that training needs little memory beyond X itself.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from skdigits._forward import cast
@@ -15,7 +17,38 @@ _RESIDENT_BYTES = 16 * 2**20
 _CHUNK_BYTES = 4 * 2**20
 # Compiled programs are made for a multiple of this many rows, so that the folds of
 # a cross-validation, a row more or less, share one.
-_ROW_BUCKET = 1024
+ROW_BUCKET = 1024
+
+
+@dataclass
+class Batches:
+    """Rows in the order of training, a whole number of batches an epoch.
+
+    An epoch, or a chunk of one, is filled up with rows of weight 0.
+
+    Parameters
+    ----------
+    X : tensor of shape (n_rows, n_features)
+    index : ndarray of int32 of shape (n_batches * batch_size,)
+        A row of X for each position.
+    y : ndarray of int32 of shape (n_batches * batch_size,)
+        Class index at each position.
+    weight : ndarray of shape (n_batches * batch_size,)
+        Weight at each position, divided by the number of rows in its batch.
+    n_in_batch : ndarray of int of shape (n_batches_per_epoch,)
+        Rows in each batch of an epoch, without what fills it up.
+    start : int
+        Batches of the epoch before these.
+    n_epochs : int
+    """
+
+    X: object
+    index: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    n_in_batch: np.ndarray
+    start: int
+    n_epochs: int
 
 
 class RowFeed:
@@ -30,22 +63,27 @@ class RowFeed:
     rows : ndarray of int or None
         The rows to train on; None for all.
     batch_size : int
+    n_epochs : int
+        Epochs to hand over at once, at most.
     dtype : dtype
         The network's. X of uint8 is handed over as it is, other X in this dtype.
     padded : bool
-        Whether the number of rows handed over is rounded up, for a compiled program.
+        Whether what is handed over always has the same shape, for a compiled
+        program.
 
     Attributes
     ----------
     n_samples : int
         Number of rows in an epoch.
+    n_epochs : int
+        Epochs handed over at once, at most: 1 if the rows come in chunks.
     x_dtype : dtype
         Of the rows that are handed over.
-    n_rows, n_order : int or None
-        Rows and length of the order in every call, if padded.
+    n_rows, n_batches : int or None
+        Rows of X and batches in every `Batches`, if padded.
     """
 
-    def __init__(self, X, y, weight, rows, batch_size, dtype, padded):
+    def __init__(self, X, y, weight, rows, batch_size, n_epochs, dtype, padded):
         self._X, self._y = X, y.astype(np.int32, copy=False)
         self._weight = weight.astype(dtype, copy=False)
         self._rows = rows
@@ -56,38 +94,66 @@ class RowFeed:
         self.n_samples = X.shape[0] if rows is None else len(rows)
         row_bytes = X.shape[1] * self.x_dtype.itemsize
         self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
+        self.n_epochs = n_epochs if self._resident else 1
         if self._resident:
-            self._capacity = -(-self.n_samples // _ROW_BUCKET) * _ROW_BUCKET
+            self._capacity = -(-self.n_samples // ROW_BUCKET) * ROW_BUCKET
         else:
             batches = max(1, _CHUNK_BYTES // (row_bytes * batch_size))
             self._capacity = batches * batch_size
         self.n_rows = self._capacity if padded else None
-        self.n_order = _round_up(self._capacity, batch_size) if padded else None
+        self.n_batches = None
+        if padded:
+            self.n_batches = self.n_epochs * -(-self._capacity // batch_size)
 
-    def chunks(self, order):
-        """The rows of an epoch as arguments for `EpochProgram.run`.
+    def batches(self, orders):
+        """The rows of some epochs, in one piece or in several.
 
         Parameters
         ----------
-        order : ndarray of int of shape (n_samples,)
-            A permutation of range(n_samples).
+        orders : ndarray of int of shape (n_epochs, n_samples)
+            A permutation of range(n_samples) for each epoch.
 
         Yields
         ------
-        rows : tuple of (X, y, weight, order, n_rows)
+        batches : Batches
         """
+        index = orders if self._rows is None else self._rows[orders]
         if self._resident:
             if self._held is None:
-                self._held = self._take(
-                    slice(None) if self._rows is None else self._rows
-                )
-            yield *self._held, self._pad_order(order), len(order)
+                kept = slice(None) if self._rows is None else self._rows
+                self._held = self._take(kept)
+            yield self._batches(self._held, orders, index, 0)
             return
-        index = order if self._rows is None else self._rows[order]
-        for start in range(0, len(index), self._capacity):
-            chosen = index[start : start + self._capacity]
-            in_turn = self._pad_order(np.arange(len(chosen)))
-            yield *self._take(chosen), in_turn, len(chosen)
+        for start in range(0, self.n_samples, self._capacity):
+            chunk = index[:, start : start + self._capacity]
+            in_turn = np.arange(chunk.shape[1])[None]
+            n_before = start // self._batch_size
+            yield self._batches(self._take(chunk[0]), in_turn, chunk, n_before)
+
+    def _batches(self, X, positions, index, start):
+        n_epochs, n_rows = index.shape
+        n_in_batch = np.full(-(-n_rows // self._batch_size), self._batch_size)
+        n_in_batch[-1] -= len(n_in_batch) * self._batch_size - n_rows
+        weight = self._weight[index] / np.repeat(n_in_batch, n_in_batch)
+        return Batches(
+            X,
+            self._fill_up(positions, np.int32),
+            self._fill_up(self._y[index], np.int32),
+            self._fill_up(weight, self._weight.dtype),
+            n_in_batch,
+            start,
+            n_epochs,
+        )
+
+    def _fill_up(self, values, dtype):
+        """Whole batches in each epoch, and as many of them as always if padded."""
+        n_epochs, n_rows = values.shape
+        n_batches = -(-n_rows // self._batch_size)
+        length = (self.n_batches or n_epochs * n_batches) * self._batch_size
+        filled = np.zeros(length, dtype=dtype)
+        epochs = filled[: n_epochs * n_batches * self._batch_size]
+        epochs.reshape(n_epochs, -1)[:, :n_rows] = values
+        return filled
 
     def _take(self, index):
         import tensorflow as tf
@@ -96,21 +162,7 @@ class RowFeed:
         if hasattr(X, "toarray"):
             X = X.toarray()
         X = cast(X, self.x_dtype)
-        taken = X, self._y[index], self._weight[index]
         missing = self._capacity - len(X)
         if self._padded and missing:
-            taken = [
-                np.concatenate([a, np.zeros((missing, *a.shape[1:]), dtype=a.dtype)])
-                for a in taken
-            ]
-        return tuple(tf.constant(array) for array in taken)
-
-    def _pad_order(self, order):
-        length = self.n_order or _round_up(len(order), self._batch_size)
-        padded = np.zeros(length, dtype=np.int32)
-        padded[: len(order)] = order
-        return padded
-
-
-def _round_up(number, multiple):
-    return -(-number // multiple) * multiple
+            X = np.concatenate([X, np.zeros((missing, X.shape[1]), dtype=X.dtype)])
+        return tf.constant(X)

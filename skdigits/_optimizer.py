@@ -9,6 +9,20 @@ _SOLVERS = {
     "sgd": ("SGD", {"momentum": 0.9, "nesterov": True}),
 }
 
+# Keras's optimizers that treat every number of every variable alike.
+_ELEMENTWISE = {
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "RMSprop",
+    "SGD",
+}
+
 
 @dataclass(frozen=True)
 class OptimizerSpec:
@@ -70,6 +84,13 @@ class OptimizerSpec:
     def averages(self):
         """Whether the optimizer keeps a moving average of the weights."""
         return bool(json.loads(self.config).get("use_ema"))
+
+    @property
+    def elementwise(self):
+        """Whether it makes no difference how the weights are cut into variables."""
+        keras_own = self.kind.__module__.partition(".")[0] == "keras"
+        clips_each = json.loads(self.config).get("clipnorm") is not None
+        return keras_own and self.kind.__name__ in _ELEMENTWISE and not clips_each
 
     @property
     def label(self):

@@ -1,15 +1,13 @@
-"""One epoch of training as one TensorFlow program, and a cache of programs.
+"""Epochs of training as one TensorFlow program.
 
-A program holds a real `keras.Sequential` and a real Keras optimizer, whose
-variables it updates in place: it is Keras that trains. Everything that may differ
-between two fits of the same shape (rows, weights, learning rate, number of steps)
-is an argument, so that the folds of a cross-validation share a program.
+A program holds a real `keras.Sequential` and a real Keras optimizer: it is Keras
+that trains. Everything that may differ between two fits of the same shape (rows,
+weights, learning rate, number of steps) is an argument, so that the folds of a
+cross-validation share a program.
 """
 
 import threading
 import warnings
-from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from skdigits._network import Network, build_keras, keras_loss, keras_variables
 from skdigits._optimizer import OptimizerSpec
 from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
+from skdigits._weights import JoinedWeights, SeparateWeights, copy_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,10 @@ class ProgramSpec:
         Whether XLA compiles the program.
     floatx : str
         Keras's default dtype, which the optimizer's own variables have.
-    n_rows, n_order : int or None
-        Rows of X and length of the order that a compiled program is made for. A
+    n_epochs : int
+        Epochs in one call, at most.
+    n_rows, n_batches : int or None
+        Rows of X and number of batches that a compiled program is made for. A
         program that isn't compiled takes any.
     """
 
@@ -48,12 +49,16 @@ class ProgramSpec:
     penalized: bool
     compiled: bool
     floatx: str = "float32"
+    n_epochs: int = 1
     n_rows: int | None = None
-    n_order: int | None = None
+    n_batches: int | None = None
 
 
-class EpochProgram:
-    """A network, its optimizer and the program that trains them for an epoch.
+class TrainingProgram:
+    """A network, its optimizer and the program that trains them for some epochs.
+
+    Training leaves the model and its optimizer behind where it updates variables
+    of its own; `update_model` brings them up to date.
 
     Parameters
     ----------
@@ -66,7 +71,7 @@ class EpochProgram:
     """
 
     def __init__(self, spec):
-        keras = load_keras()
+        keras = self._keras = load_keras()
         self._tf = load_tensorflow()
         self.spec = spec
         self.model = build_keras(keras, spec.network)
@@ -75,18 +80,29 @@ class EpochProgram:
         self.model.compile(
             optimizer=self.optimizer, loss=keras_loss(keras, spec.network)
         )
+        if spec.optimizer.elementwise:
+            equal = spec.optimizer.build(learning_rate=0.001)
+            self._weights = JoinedWeights(
+                keras, self._tf, self.model, self.optimizer, equal
+            )
+        else:
+            self._weights = SeparateWeights(self.model, self.optimizer)
+        self._model_is_behind = False
         self._variables = keras_variables(keras, self.model)
-        self._fresh_optimizer = [_copy(v) for v in self.optimizer.variables]
+        self._fresh_optimizer = [copy_of(v) for v in self.optimizer.variables]
+        layers = self.model.layers
         self._seeds = [
             layer.seed_generator.state
-            for layer in self.model.layers
+            for layer in layers
             if isinstance(layer, keras.layers.Dropout)
         ]
-        self._norms = keras.layers.BatchNormalization
+        self._norms = [
+            layer
+            for layer in layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
         self._kernels = [
-            layer.kernel
-            for layer in self.model.layers
-            if isinstance(layer, keras.layers.Dense)
+            layer.kernel for layer in layers if isinstance(layer, keras.layers.Dense)
         ]
         self._compiled = spec.compiled
         self._function = None  # until `_prepare`
@@ -97,24 +113,36 @@ class EpochProgram:
         """Set the weights, and the optimizer's variables or a fresh optimizer."""
         if optimizer_arrays is None:
             optimizer_arrays = self._fresh_optimizer
-        for variable, array in zip(self._variables, arrays, strict=True):
-            variable.assign(array)
-        for variable, array in zip(
-            self.optimizer.variables, optimizer_arrays, strict=True
-        ):
-            variable.assign(array)
+        _assign(self._variables, arrays)
+        _assign(self.optimizer.variables, optimizer_arrays)
         self.model.stop_training = False
+        self._model_is_behind = False
+
+    def update_model(self):
+        """Bring the model and its optimizer up to date, to be looked at or changed."""
+        if self._model_is_behind:
+            self._weights.write_model()
+            self._model_is_behind = False
 
     def arrays(self):
         """Copies of the weights, as layer arrays."""
-        return [_copy(variable) for variable in self._variables]
+        if not self._model_is_behind:
+            return [copy_of(variable) for variable in self._variables]
+        trainable = map(id, self.model.trainable_variables)
+        trained = dict(zip(trainable, self._weights.arrays(), strict=True))
+        return [
+            trained[id(variable)] if id(variable) in trained else copy_of(variable)
+            for variable in self._variables
+        ]
 
     def optimizer_arrays(self):
         """Copies of the optimizer's variables."""
-        return [_copy(variable) for variable in self.optimizer.variables]
+        self.update_model()
+        return [copy_of(variable) for variable in self.optimizer.variables]
 
     def average_weights(self):
         """Put the optimizer's moving average of the weights in their place."""
+        self.update_model()
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def averaged_arrays(self):
@@ -122,13 +150,13 @@ class EpochProgram:
         current = self.arrays()
         self.average_weights()
         averaged = self.arrays()
-        for variable, array in zip(self._variables, current, strict=True):
-            variable.assign(array)
+        _assign(self._variables, current)
         return averaged
 
     @property
     def learning_rate(self):
         """The optimizer's learning rate at present, a float."""
+        self.update_model()
         return float(self.optimizer.learning_rate.numpy())
 
     def set_learning_rate(self, rate):
@@ -139,7 +167,9 @@ class EpochProgram:
     @property
     def n_steps(self):
         """Steps that the optimizer has taken."""
-        return int(self.optimizer.iterations.numpy())
+        behind = self._model_is_behind
+        optimizer = self._weights.optimizer if behind else self.optimizer
+        return int(optimizer.iterations.numpy())
 
     def seed_dropout(self, rng):
         """Restart the random numbers of every dropout layer from `rng`."""
@@ -148,37 +178,58 @@ class EpochProgram:
 
     # Training
 
-    def run(self, rows, learning_rates, alpha, label_smoothing):
-        """Train on some rows, each once.
+    def run(self, batches, learning_rates, alpha, label_smoothing):
+        """Train on some batches.
 
         Parameters
         ----------
-        rows : tuple of (X, y, weight, order, n_rows)
-            Rows, of which the first `n_rows` indices of `order` are trained on in
-            that order. `order` is a multiple of the batch size long, and the mean
-            of the weights of all rows of the training set is 1.
-        learning_rates : (float, float)
-            Learning rate of the first step, and the one it moves to, linearly.
+        batches : Batches
+            The mean of the weights of all rows of the training set is 1.
+        learning_rates : ndarray of shape (n_epochs, n_batches_per_epoch)
+            Learning rate of each step.
         alpha, label_smoothing : float
 
         Returns
         -------
-        loss : float
+        losses : ndarray of shape (n_epochs,)
             Sum over the batches of the batch's loss times its number of rows.
         """
-        X, y, weight, order, n_rows = rows
-        scalars = np.array([*learning_rates, alpha, label_smoothing])
-        if self._function is None:
-            self._prepare(X, y, weight, order, scalars)
-        return float(self._function(X, y, weight, order, n_rows, scalars))
-
-    def _prepare(self, X, y, weight, order, scalars):
-        """Trace and compile, by training on no rows at all."""
+        n_per_epoch = len(batches.n_in_batch)
+        steps = np.zeros((len(batches.index) // self.spec.batch_size, 2))
+        used = steps[: batches.n_epochs * n_per_epoch]
+        used = used.reshape(batches.n_epochs, n_per_epoch, 2)
+        used[..., 0] = learning_rates
+        used[..., 1] = batches.n_in_batch
+        scalars = np.array([alpha, label_smoothing])
+        with np.errstate(over="ignore"):  # training with infinity is seen to diverge
+            steps, scalars = (
+                a.astype(self.spec.network.dtype) for a in (steps, scalars)
+            )
         tf = self._tf
+        arguments = [
+            batches.X,
+            *map(tf.constant, (batches.index, batches.y, batches.weight)),
+            tf.constant(steps),
+            tf.constant(n_per_epoch, tf.int32),
+            tf.constant(scalars),
+        ]
+        if not self._model_is_behind:
+            self._weights.read_model()
+        if self._function is None:
+            self._prepare(arguments)
+        n_steps = tf.constant(batches.n_epochs * n_per_epoch, tf.int32)
+        losses = self._function(*arguments, n_steps)
+        self._model_is_behind = True
+        return losses.numpy()[: batches.n_epochs].astype(np.float64)
+
+    def _prepare(self, arguments):
+        """Trace and compile, by training on no batches at all."""
+        tf = self._tf
+        none = tf.constant(0, tf.int32)
         try:
             with quiet_tensorflow():
                 function = self._make_function()
-                function(X, y, weight, order, 0, scalars)
+                function(*arguments, none)
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
@@ -192,99 +243,101 @@ class EpochProgram:
     def _make_function(self):
         tf = self._tf
         spec = self.spec
+        dtype = spec.network.dtype
         n_rows = spec.n_rows if self._compiled else None
-        n_order = spec.n_order if self._compiled else None
-        program = tf.function(self._epoch, jit_compile=self._compiled, autograph=False)
-        concrete = program.get_concrete_function(
+        n_batches = spec.n_batches if self._compiled else None
+        length = None if n_batches is None else n_batches * spec.batch_size
+        program = tf.function(self._train, jit_compile=self._compiled, autograph=False)
+        return program.get_concrete_function(
             tf.TensorSpec((n_rows, spec.network.n_features), spec.x_dtype),
-            tf.TensorSpec((n_rows,), tf.int32),
-            tf.TensorSpec((n_rows,), spec.network.dtype),
-            tf.TensorSpec((n_order,), tf.int32),
+            tf.TensorSpec((length,), tf.int32),
+            tf.TensorSpec((length,), tf.int32),
+            tf.TensorSpec((length,), dtype),
+            tf.TensorSpec((n_batches, 2), dtype),
             tf.TensorSpec((), tf.int32),
-            tf.TensorSpec((4,), tf.float64),
+            tf.TensorSpec((2,), dtype),
+            tf.TensorSpec((), tf.int32),
         )
 
-        def call(X, y, weight, order, n_valid, scalars):
-            n_valid = tf.constant(n_valid, tf.int32)
-            return concrete(
-                X, y, weight, tf.constant(order), n_valid, tf.constant(scalars)
-            )
-
-        return call
-
-    def _epoch(self, X, y, weight, order, n_valid, scalars):
+    def _train(self, X, index, y, weight, steps, n_per_epoch, scalars, n_steps):
         tf = self._tf
-        batch_size = self.spec.batch_size
-        dtype = tf.as_dtype(self.spec.network.dtype)
-        n_steps = (n_valid + batch_size - 1) // batch_size
-        rate_first, rate_last = scalars[0], scalars[1]
-        alpha, smoothing = tf.unstack(tf.cast(scalars[2:], dtype))
-        rate_step = (rate_last - rate_first) / tf.cast(n_steps, tf.float64)
+        spec = self.spec
+        batch_size = spec.batch_size
+        dtype = tf.as_dtype(spec.network.dtype)
+        alpha, smoothing = tf.unstack(scalars)
 
-        def step(number, total):
-            start = number * batch_size
-            index = tf.slice(order, [start], [batch_size])
-            # Positions past the last row are padding: they weigh nothing.
-            valid = tf.cast(tf.range(batch_size) + start < n_valid, dtype)
-            if not self.spec.optimizer.follows_schedule:
-                rate = self.optimizer.learning_rate
-                rate.assign(
-                    tf.cast(
-                        rate_first + rate_step * tf.cast(number, tf.float64),
-                        rate.dtype,
-                    )
-                )
-            n_in_batch = tf.reduce_sum(valid)
+        def step(number, losses):
+            start = [number * batch_size]
+            batch_index, batch_y, batch_weight = (
+                tf.slice(values, start, [batch_size]) for values in (index, y, weight)
+            )
+            rate, n_in_batch = tf.unstack(tf.gather(steps, number))
+            if not spec.optimizer.follows_schedule:
+                variable = self._weights.optimizer.learning_rate
+                variable.assign(tf.cast(rate, variable.dtype))
             loss = self._step(
-                tf.cast(tf.gather(X, index), dtype),
-                tf.gather(y, index),
-                tf.gather(weight, index) * valid,
-                n_in_batch,
-                alpha,
+                tf.cast(tf.gather(X, batch_index), dtype),
+                batch_y,
+                batch_weight,
+                alpha / n_in_batch,
                 smoothing,
             )
-            return number + 1, total + loss * n_in_batch
+            of_epoch = tf.one_hot(number // n_per_epoch, spec.n_epochs, dtype=dtype)
+            return number + 1, losses + of_epoch * (loss * n_in_batch)
 
-        _, total = tf.while_loop(
-            lambda number, total: number < n_steps,
+        _, losses = tf.while_loop(
+            lambda number, losses: number < n_steps,
             step,
-            (tf.constant(0), tf.constant(0, dtype)),
+            (tf.constant(0), tf.zeros(spec.n_epochs, dtype)),
         )
-        return total
+        return losses
 
-    def _step(self, X, y, weight, n_in_batch, alpha, smoothing):
+    def _step(self, X, y, weight, alpha, smoothing):
         """One batch: loss, gradients, update. Returns the loss of the batch.
 
         The loss is the weighted sum over the batch, and the L2 term once, divided
         by the batch size. With a mean weight of 1, a weight of 2 is a row twice.
         """
         tf = self._tf
-        network = self.spec.network
-        variables = [variable.value for variable in self.model.trainable_variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+        variables = self.model.trainable_variables
+        tensors = self._weights.tensors()
+        scope = self._keras.StatelessScope(
+            state_mapping=zip(variables, tensors, strict=True)
+        )
+        with tf.GradientTape(watch_accessed_variables=False) as tape, scope:
+            tape.watch(tensors)
             Z = X
             for layer in self.model.layers:
-                if isinstance(layer, self._norms):
+                if layer in self._norms:
                     Z = self._normalize(layer, Z, weight)
                 else:
                     Z = layer(Z, training=True)
-            if network.out_activation == "logistic":
-                target = tf.cast(y, Z.dtype)[:, None]
-                target += smoothing * (0.5 - target)
-                loss = tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[:, 0]
-            else:
-                target = tf.one_hot(y, network.n_outputs, dtype=Z.dtype)
-                target += smoothing * (1 / network.n_outputs - target)
-                loss = tf.nn.softmax_cross_entropy_with_logits(target, Z)
-            loss = tf.reduce_sum(loss * weight)
+            loss = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight)
             if self.spec.penalized:
                 squares = [tf.nn.l2_loss(kernel.value) for kernel in self._kernels]
                 loss += alpha * tf.add_n(squares)
-            loss /= n_in_batch
-        gradients = tape.gradient(loss, variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+        self._weights.apply(tape.gradient(loss, tensors))
+        for variable in self._variables_of_layers():
+            variable.assign(scope.get_current_value(variable))
         return loss
+
+    def _variables_of_layers(self):
+        """What a step changes beside the weights."""
+        yield from self._seeds
+        for layer in self._norms:
+            yield layer.moving_mean
+            yield layer.moving_variance
+
+    def _cross_entropy(self, Z, y, smoothing):
+        tf = self._tf
+        network = self.spec.network
+        if network.out_activation == "logistic":
+            target = tf.cast(y, Z.dtype)[:, None]
+            target += smoothing * (0.5 - target)
+            return tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[:, 0]
+        target = tf.one_hot(y, network.n_outputs, dtype=Z.dtype)
+        target += smoothing * (1 / network.n_outputs - target)
+        return tf.nn.softmax_cross_entropy_with_logits(target, Z)
 
     def _normalize(self, layer, Z, weight):
         """What a BatchNormalization layer does in training, with weighted rows.
@@ -305,9 +358,9 @@ class EpochProgram:
         )
 
 
-def _copy(variable):
-    # `numpy` may show the variable's own memory, which training overwrites.
-    return np.array(variable.numpy())
+def _assign(variables, arrays):
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 _warn_lock = threading.Lock()
@@ -327,53 +380,3 @@ def _warn_not_compiled(error):
             RuntimeWarning,
             stacklevel=2,
         )
-
-
-class ProgramCache:
-    """Programs to use again, each by one thread at a time.
-
-    Parameters
-    ----------
-    max_size : int
-        How many idle programs are kept, the most recently used ones.
-    """
-
-    def __init__(self, max_size):
-        self.max_size = max_size
-        self._idle = OrderedDict()
-        self._n_idle = 0
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def checkout(self, spec):
-        """Lend a program for `spec`, made if none is idle, to the calling thread."""
-        program = self._take(spec) or EpochProgram(spec)
-        yield program
-        # Reached unless the training failed: what failed is not used again.
-        self._give_back(spec, program)
-
-    def _take(self, spec):
-        with self._lock:
-            programs = self._idle.get(spec)
-            if not programs:
-                return None
-            program = programs.pop()
-            self._n_idle -= 1
-            if not programs:
-                del self._idle[spec]
-            return program
-
-    def _give_back(self, spec, program):
-        with self._lock:
-            self._idle.setdefault(spec, []).append(program)
-            self._idle.move_to_end(spec)
-            self._n_idle += 1
-            while self._n_idle > self.max_size:
-                oldest, programs = next(iter(self._idle.items()))
-                programs.pop()
-                self._n_idle -= 1
-                if not programs:
-                    del self._idle[oldest]
-
-
-programs = ProgramCache(max_size=8)

@@ -22,14 +22,12 @@ class LearningRate:
         self.current = initial
         self._max_iter = max_iter
 
-    def over_epoch(self, epoch):
-        """Learning rates at the first step of an epoch, from 0, and after its last."""
+    def over_epoch(self, epoch, n_steps):
+        """Learning rate of each step of an epoch, counted from 0."""
         if self.schedule == "cosine":
-            first, last = np.array([epoch, epoch + 1]) / self._max_iter
-            return tuple(
-                self.current * (1 + np.cos(np.pi * part)) / 2 for part in (first, last)
-            )
-        return self.current, self.current
+            done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
+            return self.current * (1 + np.cos(np.pi * done)) / 2
+        return np.full(n_steps, self.current)
 
     def override(self, rate):
         """Stay at `rate` from now on, as a callback asks for."""

@@ -1,11 +1,12 @@
 """Training: arrays in, weights and history out.
 
-This is the library's one way to train. Keras does it, an epoch at a time, inside
-`EpochProgram`; what happens between epochs (order of the rows, learning rate,
+This is the library's one way to train. Keras does it, inside
+`TrainingProgram`; what happens between epochs (order of the rows, learning rate,
 validation, callbacks, stopping) is here.
 """
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,10 +14,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdigits import _forward
-from skdigits._feeding import RowFeed
+from skdigits._feeding import ROW_BUCKET, RowFeed
 from skdigits._network import NORM_MOMENTUM, fold, initial_arrays
 from skdigits._optimizer import OptimizerSpec
-from skdigits._program import ProgramSpec, programs
+from skdigits._program import ProgramSpec
+from skdigits._program_cache import programs
 from skdigits._schedule import LearningRate, StoppingRule
 from skdigits._tensorflow import load_keras
 
@@ -24,6 +26,10 @@ from skdigits._tensorflow import load_keras
 # step, and as much again for every so many floating-point operations in it.
 _STEPS_WORTH_COMPILING = 2000
 _WORK_WORTH_A_STEP = 5e7
+# As much training as that, and at most so many epochs, are done in one call where
+# nothing looks between epochs: not so long that Ctrl-C would seem to be ignored.
+_STEPS_IN_A_CALL = 2000
+_MOST_EPOCHS_IN_A_CALL = 16
 # `partial_fit` is one epoch, but rarely called once.
 _PARTIAL_FIT_REPEATS = 10
 
@@ -166,10 +172,19 @@ def train(network, params, data, progress, *, incremental=False):
     batch_size = min(int(params.batch_size), -(-n_samples // 1024) * 1024)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else params.max_iter
     n_steps = n_epochs * -(-n_samples // batch_size)
-    compiled = _is_worth_compiling(network, batch_size, n_steps)
+    compiled = n_steps * _cost_of_step(network, batch_size) >= _STEPS_WORTH_COMPILING
     dtype = np.dtype(network.dtype)
     weight, mean_weight = _normalize(data.weight, data.rows)
-    feed = RowFeed(data.X, data.y, weight, data.rows, batch_size, dtype, compiled)
+    feed = RowFeed(
+        data.X,
+        data.y,
+        weight,
+        data.rows,
+        batch_size,
+        _epochs_in_a_call(network, batch_size, n_samples),
+        dtype,
+        compiled,
+    )
     spec = ProgramSpec(
         network,
         optimizer,
@@ -178,8 +193,9 @@ def train(network, params, data, progress, *, incremental=False):
         penalized=params.alpha > 0,
         compiled=compiled,
         floatx=keras.config.floatx(),
+        n_epochs=feed.n_epochs,
         n_rows=feed.n_rows,
-        n_order=feed.n_order,
+        n_batches=feed.n_batches,
     )
     rate = params.learning_rate_init if learning_rate is None else learning_rate
     if incremental and progress.learning_rate is not None:
@@ -194,15 +210,20 @@ def train(network, params, data, progress, *, incremental=False):
         return run.train()
 
 
-def _is_worth_compiling(network, batch_size, n_steps):
-    """Whether XLA saves more time in a fit than compiling takes.
+def _cost_of_step(network, batch_size):
+    """Time of a step, in units of what a step of a tiny network takes.
 
     It depends on the fit alone, never on what is in the cache: a compiled program
     rounds differently, and `random_state` promises the same weights bit for bit.
     """
     n_weights = sum(n_in * n_out for n_in, n_out in pairwise(network.layer_sizes))
-    work = 6 * batch_size * n_weights
-    return n_steps * (1 + work / _WORK_WORTH_A_STEP) >= _STEPS_WORTH_COMPILING
+    return 1 + 6 * batch_size * n_weights / _WORK_WORTH_A_STEP
+
+
+def _epochs_in_a_call(network, batch_size, n_samples):
+    n_rows = -(-n_samples // ROW_BUCKET) * ROW_BUCKET
+    cost = -(-n_rows // batch_size) * _cost_of_step(network, batch_size)
+    return int(np.clip(_STEPS_IN_A_CALL // cost, 1, _MOST_EPOCHS_IN_A_CALL))
 
 
 def _normalize(weight, rows):
@@ -260,11 +281,12 @@ class _Run:
         return StoppingRule(tol, params.n_iter_no_change, best, before.no_improvement)
 
     def train(self):
+        program = self.program
         callbacks = load_keras().callbacks.CallbackList(
             list(self.params.callbacks or ()),
-            model=self.program.model,
+            model=program.model,
             epochs=self.max_iter,
-            steps=-(-self.feed.n_samples // self.program.spec.batch_size),
+            steps=-(-self.feed.n_samples // program.spec.batch_size),
             verbose=0,
         )
         try:
@@ -279,25 +301,26 @@ class _Run:
                 callback._model = None  # it goes on to other fits
 
     def _train_epochs(self, callbacks):
-        from tqdm.auto import tqdm  # slow to import, and not needed to predict
-
-        bar = tqdm(
-            total=self.max_iter,
-            desc="DigitMLPClassifier",
-            unit="epoch",
-            disable=not self.params.verbose,
-        )
-        with bar:
-            for epoch in range(self.max_iter):
+        observed = callbacks.callbacks or self.stopping or self.data.validation
+        # Every epoch starts dropout's random numbers anew.
+        one_by_one = observed or any(self.program.spec.network.dropout)
+        most = 1 if one_by_one else self.feed.n_epochs
+        epoch = 0
+        with _progress_bar(self.params.verbose, self.max_iter) as show:
+            while epoch < self.max_iter:
+                n_epochs = min(most, self.max_iter - epoch)
                 callbacks.on_epoch_begin(epoch)
                 if callbacks.callbacks:
                     self._heed_learning_rate()
-                logs = self._train_epoch(epoch)
-                bar.set_postfix({key: f"{value:.4f}" for key, value in logs.items()})
-                bar.update()
+                logs = self._train_some(epoch, n_epochs)
+                show(n_epochs, logs)
+                if callbacks.callbacks:
+                    self.program.update_model()
+                    self.rate_left = self.program.learning_rate
                 callbacks.on_epoch_end(epoch, logs)
                 if self._is_over():
                     return
+                epoch += n_epochs
         if self.params.tol is not None and not self.incremental:
             warnings.warn(
                 f"Maximum iterations ({self.max_iter}) reached and the optimization "
@@ -312,34 +335,40 @@ class _Run:
         if rate != self.rate_left:
             self.learning_rate.override(rate)
 
-    def _train_epoch(self, epoch):
+    def _train_some(self, epoch, n_epochs):
+        """Train some epochs from number `epoch` of this call on."""
         program, params = self.program, self.params
         n_samples = self.feed.n_samples
-        number = len(self.loss_curve)
-        if params.shuffle:
-            order = _stream(self.before.seed, _ROW_ORDER, number).permutation(n_samples)
-        else:
-            order = np.arange(n_samples)
-        program.seed_dropout(_stream(self.before.seed, _DROPOUT, number))
-        first, last = self.learning_rate.over_epoch(epoch)
-        total, n_done = 0.0, 0
-        for rows in self.feed.chunks(order):
-            n_rows = rows[-1]
-            parts = np.array([n_done, n_done + n_rows]) / n_samples
-            rates = first + (last - first) * parts
-            total += program.run(rows, rates, self.alpha, params.label_smoothing)
-            n_done += n_rows
-        if params.callbacks:
-            self.rate_left = program.learning_rate
-        loss = total / n_samples
-        if not np.isfinite(loss):
-            raise self._diverged(f"the loss of epoch {epoch + 1} is {loss}")
-        self.loss_curve.append(loss)
-        logs = {"loss": loss}
+        before = len(self.loss_curve)
+        if any(program.spec.network.dropout):
+            program.seed_dropout(_stream(self.before.seed, _DROPOUT, before))
+        n_steps = -(-n_samples // program.spec.batch_size)
+        rates = np.stack(
+            [self.learning_rate.over_epoch(epoch + i, n_steps) for i in range(n_epochs)]
+        )
+        orders = np.stack([self._row_order(before + i) for i in range(n_epochs)])
+        losses = 0
+        for batches in self.feed.batches(orders):
+            some = slice(batches.start, batches.start + len(batches.n_in_batch))
+            losses = losses + program.run(
+                batches, rates[:, some], self.alpha, params.label_smoothing
+            )
+        losses = (losses / n_samples).tolist()
+        for number, loss in enumerate(losses, start=epoch + 1):
+            if not np.isfinite(loss):
+                raise self._diverged(f"the loss of epoch {number} is {loss}")
+        self.loss_curve += losses
+        logs = {"loss": losses[-1]}
         if self.data.validation is not None:
             val_loss, val_score = self._validate()
             logs.update(val_loss=val_loss, val_accuracy=val_score)
         return logs
+
+    def _row_order(self, number):
+        n_samples = self.feed.n_samples
+        if not self.params.shuffle:
+            return np.arange(n_samples)
+        return _stream(self.before.seed, _ROW_ORDER, number).permutation(n_samples)
 
     def _validate(self):
         X, y, weight = self.data.validation
@@ -385,13 +414,18 @@ class _Run:
 
     def _finish(self, callbacks):
         program, network = self.program, self.program.spec.network
-        optimizer = program.optimizer_arrays()
-        unaveraged = program.arrays()
+        unaveraged = kept = averaged = program.arrays()
+        optimizer = None
+        if self.params.warm_start or self.incremental:
+            optimizer = program.optimizer_arrays()
         if program.spec.optimizer.averages:
             program.average_weights()
-        averaged = program.arrays()
-        callbacks.on_train_end()
-        kept, norm_prior = program.arrays(), self.norm_prior
+            kept = averaged = program.arrays()
+        norm_prior = self.norm_prior
+        if callbacks.callbacks:
+            program.update_model()
+            callbacks.on_train_end()
+            kept = program.arrays()
         touched = any(
             not np.array_equal(a, b, equal_nan=True)
             for a, b in zip(kept, averaged, strict=True)
@@ -428,6 +462,23 @@ class _Run:
             f"learning rate (it is {self.learning_rate.current:g}), or scale X, for "
             "digits to the range 0 to 1 (with `rescale=1/255` for images of 0 to 255)."
         )
+
+
+@contextmanager
+def _progress_bar(verbose, n_epochs):
+    """A function that shows how far training is, given epochs done since and logs."""
+    if not verbose:
+        yield lambda n_done, logs: None
+        return
+    from tqdm.auto import tqdm  # slow to import
+
+    with tqdm(total=n_epochs, desc="DigitMLPClassifier", unit="epoch") as bar:
+
+        def show(n_done, logs):
+            bar.set_postfix({key: f"{value:.4f}" for key, value in logs.items()})
+            bar.update(n_done)
+
+        yield show
 
 
 def _stream(seed, purpose, number):

@@ -59,6 +59,65 @@ def test_trains_as_keras_does_on_the_same_batches(digits, solver, n_epochs):
     np.testing.assert_allclose(clf.loss_curve_, history.history["loss"], rtol=rtol)
 
 
+OPTIMIZERS = {
+    "Adadelta": {"learning_rate": 1.0},
+    "Adagrad": {},
+    "Adam": {"amsgrad": True, "weight_decay": 1e-3},
+    "AdamW": {"global_clipnorm": 1.0},
+    "Adamax": {},
+    "Ftrl": {"learning_rate": 0.1},
+    "Lamb": {},  # treats each variable by itself
+    "Lion": {"clipvalue": 0.1},
+    "Nadam": {},
+    "RMSprop": {"momentum": 0.9, "centered": True},
+    "SGD": {"momentum": 0.9, "clipnorm": 1.0},  # as does clipping each
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_keras_optimizer_trains_as_keras_does_and_resumes(digits, name):
+    X, y = digits
+    X = X.astype(np.float64)
+    config = {"learning_rate": 0.01, **OPTIMIZERS[name]}
+
+    def make(**params):
+        solver = getattr(keras.optimizers, name)(**config)
+        return DigitMLPClassifier(
+            solver=solver, shuffle=False, random_state=0, **params
+        )
+
+    straight = make(max_iter=4).fit(X, y)
+    still = DigitMLPClassifier(
+        max_iter=1, learning_rate_init=1e-300, shuffle=False, random_state=0
+    )
+    model = still.fit(X, y).to_keras()
+    model.compile(
+        getattr(keras.optimizers, name)(**config),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    batches = tf.data.Dataset.from_tensor_slices((X, y)).batch(32)
+    history = model.fit(batches, epochs=4, shuffle=False, verbose=0)
+    np.testing.assert_allclose(straight.loss_curve_, history.history["loss"], 1e-5)
+
+    # A callback, even if it does nothing, has the model brought up to date.
+    watched = make(max_iter=2, warm_start=True, callbacks=[keras.callbacks.Callback()])
+    watched = watched.fit(X, y).set_params(callbacks=None).fit(X, y)
+    for a, b in zip(straight.coefs_, watched.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_watched_or_not_the_weights_are_the_same(digits):
+    # Unwatched, several epochs are trained in one call; 200 are compiled.
+    X, y = digits
+    params = {"max_iter": 200, "random_state": 0}
+    alone = DigitMLPClassifier(**params).fit(X, y)
+    watched = DigitMLPClassifier(**params, callbacks=[keras.callbacks.Callback()])
+    watched.fit(X, y, X_val=X[:10], y_val=y[:10])
+    assert alone.loss_curve_ == watched.loss_curve_
+    for a, b in zip(alone.coefs_, watched.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_is_as_accurate_as_plain_keras():
     X, y = mnist_data()
     X = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400) / np.float32(255)

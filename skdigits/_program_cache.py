@@ -1,0 +1,57 @@
+"""Compiled programs, kept to be used again."""
+
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager
+
+from skdigits._program import TrainingProgram
+
+
+class ProgramCache:
+    """Programs to use again, each by one thread at a time.
+
+    Parameters
+    ----------
+    max_size : int
+        How many idle programs are kept, the most recently used ones.
+    """
+
+    def __init__(self, max_size):
+        self.max_size = max_size
+        self._idle = OrderedDict()
+        self._n_idle = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def checkout(self, spec):
+        """Lend a program for `spec`, made if none is idle, to the calling thread."""
+        program = self._take(spec) or TrainingProgram(spec)
+        yield program
+        # Reached unless the training failed: what failed is not used again.
+        self._give_back(spec, program)
+
+    def _take(self, spec):
+        with self._lock:
+            programs = self._idle.get(spec)
+            if not programs:
+                return None
+            program = programs.pop()
+            self._n_idle -= 1
+            if not programs:
+                del self._idle[spec]
+            return program
+
+    def _give_back(self, spec, program):
+        with self._lock:
+            self._idle.setdefault(spec, []).append(program)
+            self._idle.move_to_end(spec)
+            self._n_idle += 1
+            while self._n_idle > self.max_size:
+                oldest, programs = next(iter(self._idle.items()))
+                programs.pop()
+                self._n_idle -= 1
+                if not programs:
+                    del self._idle[oldest]
+
+
+programs = ProgramCache(max_size=8)

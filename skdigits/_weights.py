@@ -1,0 +1,138 @@
+"""The variables that a training program updates: the network's, or one for all.
+
+An optimizer's update is several operations a variable, which is most of what there
+is to compile and a good part of a step of a small network. Most optimizers treat
+every number alike; they can update one long vector instead.
+"""
+
+import numpy as np
+
+
+class SeparateWeights:
+    """The trainable variables of a model as Keras has them.
+
+    Parameters
+    ----------
+    model : keras.Model
+    optimizer : keras.optimizers.Optimizer
+        Built for the model's trainable variables.
+    """
+
+    def __init__(self, model, optimizer):
+        self.optimizer = optimizer
+        self._variables = model.trainable_variables
+
+    def read_model(self):
+        """Take over what the model and its optimizer hold."""
+
+    def write_model(self):
+        """Show in the model and its optimizer what training has made of them."""
+
+    def arrays(self):
+        """Copies of the weights, an array for each variable of the model."""
+        return [copy_of(variable) for variable in self._variables]
+
+    def tensors(self):
+        """The weights as tensors, one for each variable of the model."""
+        return [variable.value for variable in self._variables]
+
+    def apply(self, gradients):
+        """Let the optimizer take a step."""
+        self.optimizer.apply(gradients, self._variables)
+
+
+class JoinedWeights:
+    """The trainable variables of a model end to end in one variable.
+
+    Parameters
+    ----------
+    keras, tf : module
+    model : keras.Model
+    model_optimizer : keras.optimizers.Optimizer
+        Built for the model's trainable variables.
+    optimizer : keras.optimizers.Optimizer
+        An equal one, not yet built.
+    """
+
+    def __init__(self, keras, tf, model, model_optimizer, optimizer):
+        self._tf = tf
+        self._variables = model.trainable_variables
+        self._shapes = [tuple(variable.shape) for variable in self._variables]
+        self._sizes = [int(np.prod(shape)) for shape in self._shapes]
+        dtype = self._variables[0].dtype
+        initial = np.zeros(sum(self._sizes), dtype=dtype)
+        self._joined = keras.Variable(initial, dtype=dtype, name="weights")
+        self.optimizer = optimizer
+        optimizer.build([self._joined])
+        self._pairs = [
+            (self._variables, self._joined),
+            *_matching_variables(keras, model_optimizer, optimizer),
+        ]
+
+    def read_model(self):
+        """Take over what the model and its optimizer hold."""
+        for separate, joined in self._pairs:
+            if isinstance(separate, list):
+                parts = [np.ravel(variable.numpy()) for variable in separate]
+                joined.assign(np.concatenate(parts))
+            else:
+                joined.assign(separate.numpy())
+
+    def write_model(self):
+        """Show in the model and its optimizer what training has made of them."""
+        for separate, joined in self._pairs:
+            if isinstance(separate, list):
+                for variable, part in zip(separate, self._split(joined), strict=True):
+                    variable.assign(part)
+            else:
+                separate.assign(joined.numpy())
+
+    def arrays(self):
+        """Copies of the weights, an array for each variable of the model."""
+        return self._split(self._joined)
+
+    def tensors(self):
+        """The weights as tensors, one for each variable of the model."""
+        tf = self._tf
+        parts = tf.split(self._joined.value, self._sizes)
+        return [
+            tf.reshape(part, shape)
+            for part, shape in zip(parts, self._shapes, strict=True)
+        ]
+
+    def apply(self, gradients):
+        """Let the optimizer take a step."""
+        tf = self._tf
+        parts = [tf.reshape(gradient, [-1]) for gradient in gradients]
+        self.optimizer.apply([tf.concat(parts, 0)], [self._joined])
+
+    def _split(self, joined):
+        parts = np.split(copy_of(joined), np.cumsum(self._sizes)[:-1])
+        return [
+            part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)
+        ]
+
+
+def _matching_variables(keras, separate, joined):
+    """Pairs of what one optimizer keeps a variable (or has once) and the other."""
+    n_variables = len(separate._trainable_variables)
+    slots = [
+        (list(value), vars(joined)[name][0])
+        for name, value in vars(separate).items()
+        if name not in ("_trainable_variables", "_variables")
+        and isinstance(value, list)
+        and len(value) == n_variables
+        and all(isinstance(item, keras.Variable) for item in value)
+    ]
+    taken = {id(variable) for slot, _ in slots for variable in slot}
+    taken |= {id(variable) for _, variable in slots}
+    once = [
+        [variable for variable in optimizer.variables if id(variable) not in taken]
+        for optimizer in (separate, joined)
+    ]
+    return [*slots, *zip(*once, strict=True)]
+
+
+def copy_of(variable):
+    """A copy of a variable's value: `numpy` may show memory that training changes."""
+    return np.array(variable.numpy())
