@@ -162,10 +162,10 @@ def skorch(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
     )
 
 
-def jax_loop(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
-    from benchmarks.limits import JaxLoop
+def bare_loop(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
+    from benchmarks.limits import BareLoop
 
-    return JaxLoop(hidden, batch_size, epochs, seed)
+    return BareLoop(hidden, batch_size, epochs, seed)
 
 
 MAKERS = {
@@ -175,5 +175,5 @@ MAKERS = {
     "SKLearnClassifier": keras_wrapper,
     "scikeras": scikeras,
     "skorch": skorch,
-    "bare JAX": jax_loop,
+    "bare loop": bare_loop,
 }

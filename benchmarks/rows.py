@@ -167,7 +167,7 @@ ROWS = {
         "fit, warm",
         "reference job: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
         "program already compiled",
-        [*EVERYONE, "bare JAX"],
+        [*EVERYONE, "bare loop"],
         alternating("fit"),
         {"MLPClassifier": 4, "Keras": 15},
         repeats=3,
@@ -177,7 +177,7 @@ ROWS = {
         "fit, first",
         "the same, first fit of a process in which TensorFlow is imported, compiling "
         "included",
-        ["skdigits", "MLPClassifier", "Keras", "bare JAX"],
+        ["skdigits", "MLPClassifier", "Keras", "bare loop"],
         first_in_process("fit"),
         {"MLPClassifier": 2},
         repeats=3,
@@ -186,7 +186,7 @@ ROWS = {
     "script": Row(
         "script",
         "the same as a whole process, imports included",
-        ["skdigits", "MLPClassifier", "Keras", "bare JAX"],
+        ["skdigits", "MLPClassifier", "Keras", "bare loop"],
         script,
         {"MLPClassifier": 1, "Keras": 4},
         repeats=3,
@@ -196,7 +196,7 @@ ROWS = {
     "fit-batch-200": Row(
         "fit, default batch",
         "the reference job with batches of 200, MLPClassifier's default",
-        ["skdigits", "MLPClassifier", "Keras", "skorch", "bare JAX"],
+        ["skdigits", "MLPClassifier", "Keras", "skorch", "bare loop"],
         alternating("fit"),
         {"MLPClassifier": 1.5},
         settings={"batch_size": 200},
@@ -211,7 +211,7 @@ ROWS = {
             "SKLearnClassifier",
             "scikeras",
             "skorch",
-            "bare JAX",
+            "bare loop",
         ],
         first_in_process("cross_validation"),
         {"MLPClassifier": 3, "SKLearnClassifier": 15},

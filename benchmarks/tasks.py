@@ -49,9 +49,7 @@ def accuracy(peer, *, batch_size=32, epochs=100, seed=0):
 
 def import_library(peer):
     """Import what training needs."""
-    if peer == "bare JAX":
-        import jax  # noqa: F401
-    elif peer != "MLPClassifier":
+    if peer != "MLPClassifier":
         import tensorflow  # noqa: F401
     MAKERS[peer]()
     return {}

@@ -25,7 +25,7 @@ from skdigits._tensorflow import load_keras
 # From this many steps on, compiling with XLA saves more time than it takes: 0.1 ms a
 # step, and as much again for every so many floating-point operations in it.
 _STEPS_WORTH_COMPILING = 2000
-_WORK_WORTH_A_STEP = 5e7
+_WORK_WORTH_A_STEP = 3e7
 # As much training as that, and at most so many epochs, are done in one call where
 # nothing looks between epochs: not so long that Ctrl-C would seem to be ignored.
 _STEPS_IN_A_CALL = 2000

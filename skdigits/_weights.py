@@ -103,8 +103,20 @@ class JoinedWeights:
     def apply(self, gradients):
         """Let the optimizer take a step."""
         tf = self._tf
-        parts = [tf.reshape(gradient, [-1]) for gradient in gradients]
-        self.optimizer.apply([tf.concat(parts, 0)], [self._joined])
+        # Neither tf.concat nor parts put into zeros: XLA makes masked loops over the
+        # whole vector of those, at times slower than all the rest of a step.
+        joined = self._joined.value
+        start = 0
+        for gradient, size in zip(gradients, self._sizes, strict=True):
+            joined = tf.raw_ops.TensorStridedSliceUpdate(
+                input=joined,
+                begin=[start],
+                end=[start + size],
+                strides=[1],
+                value=tf.reshape(gradient, [-1]),
+            )
+            start += size
+        self.optimizer.apply([joined], [self._joined])
 
     def _split(self, joined):
         parts = np.split(copy_of(joined), np.cumsum(self._sizes)[:-1])
