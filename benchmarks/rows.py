@@ -149,6 +149,29 @@ def load_and_predict(row, repeats):
         return _in_turns({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
 
 
+# Who searches, and how.
+_SEARCHES = {
+    "skdigits": ("skdigits", {"stacked": True}),
+    "skdigits, GridSearchCV": ("skdigits", {}),
+    "MLPClassifier": ("MLPClassifier", {}),
+    "MLPClassifier, n_jobs=2": ("MLPClassifier", {"n_jobs": 2}),
+    "SKLearnClassifier": ("SKLearnClassifier", {}),
+}
+
+
+def search(row, repeats):
+    """Measure whole searches, each in a process that has imported its library."""
+    answers = {name: [] for name in _SEARCHES}
+    for repeat in range(repeats):
+        for name, (peer, settings) in _SEARCHES.items():
+            if name == "SKLearnClassifier" and repeat:
+                continue  # many minutes
+            with Worker(peer) as worker:
+                worker.call("import_library")
+                answers[name].append(worker.call("search", **settings))
+    return answers
+
+
 def epoch_and_sgemm(row, repeats):
     """Measure an epoch, and the machine's matmuls at its shapes, in turns."""
     answers = {peer: [] for peer in [*row.peers, "sgemm"]}
@@ -216,6 +239,20 @@ ROWS = {
         first_in_process("cross_validation"),
         {"MLPClassifier": 3, "SKLearnClassifier": 15},
         repeats=2,
+    ),
+    "search": Row(
+        "search",
+        "grid of 12 hidden sizes, (10, 10) to (100, 100), over 5 folds and 20 epochs, "
+        "compiling included: `StackedGridSearchCV`, and `GridSearchCV` of each",
+        list(_SEARCHES),
+        search,
+        {
+            "skdigits, GridSearchCV": 2.5,
+            "MLPClassifier": 8,
+            "MLPClassifier, n_jobs=2": 4,
+            "SKLearnClassifier": 30,
+        },
+        repeats=3,
     ),
     "predict-one": Row(
         "predict one",

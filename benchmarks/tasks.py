@@ -72,6 +72,27 @@ def cross_validation(peer, *, epochs=20):
     return {"seconds": seconds, "accuracy": float(scores.mean())}
 
 
+def search(peer, *, stacked=False, n_jobs=None, epochs=20):
+    """A grid search over twelve hidden sizes and five folds; accuracy is the best."""
+    from sklearn.model_selection import GridSearchCV
+
+    X, y = data.reference_job()
+    estimator = MAKERS[peer](epochs=epochs)
+    firsts, halves = (10, 25, 50, 100), (1.0, 0.75, 0.5)
+    sizes = [(n, max(10, int(n * half))) for n in firsts for half in halves]
+    name, params = "hidden_layer_sizes", {}
+    if peer == "SKLearnClassifier":
+        name = "model_kwargs"
+        sizes = [{"hidden": size} for size in sizes]
+        params = {"epochs": epochs, "batch_size": 32, "verbose": 0}
+    kind = GridSearchCV
+    if stacked:
+        from skdigits.model_selection import StackedGridSearchCV as kind
+    grid = kind(estimator, {name: sizes}, cv=5, n_jobs=n_jobs, refit=False)
+    _, seconds = _timed(lambda: grid.fit(X, y, **params))
+    return {"seconds": seconds, "accuracy": float(grid.best_score_)}
+
+
 def predict(peer, *, n_rows):
     """`predict_proba` on so many rows; the best of several calls in a row."""
     if peer not in _kept:

@@ -11,9 +11,10 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits import _forward
+from skdigits._job import Job, Progress, Trained, TrainingData
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
-from skdigits._training import Progress, Trained, TrainingData, train
+from skdigits._training import train
 from skdigits._validation import (
     check_classes,
     check_dropout,
@@ -365,21 +366,8 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         5
         """
         with self._unchanged_on_failure():
-            resuming = self.warm_start and hasattr(self, "coefs_")
-            X, y, weight = check_training_data(
-                self, X, y, sample_weight, reset=not resuming
-            )
-            if resuming:
-                classes = np.unique(y)
-                if not np.array_equal(classes, self.classes_):
-                    raise ValueError(
-                        "warm_start can only be used where `y` has the same classes "
-                        "as in the previous call to fit. Previously got "
-                        f"{self.classes_}, `y` has {classes}"
-                    )
-            else:
-                self.classes_ = np.unique(y)
-            self._train(X, y, weight, resuming, X_val=X_val, y_val=y_val)
+            job = self._prepare_fit(X, y, sample_weight, X_val, y_val)
+            self._finish_fit(job, train(job))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -452,7 +440,8 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
                     f"labels out of {self.classes_}. Name all of them in `classes` "
                     "in the first call to partial_fit."
                 )
-            self._train(X, y, weight, resuming, incremental=True)
+            job = self._make_job(X, y, weight, resuming)
+            self._finish_fit(job, train(job, incremental=True), incremental=True)
         return self
 
     @contextlib.contextmanager
@@ -464,9 +453,24 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
             self.__dict__ = before
             raise
 
-    def _train(
-        self, X, y, weight, resuming, *, X_val=None, y_val=None, incremental=False
-    ):
+    def _prepare_fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
+        """Check the data, take over what they tell, and say what `fit` is to train."""
+        resuming = self.warm_start and hasattr(self, "coefs_")
+        X, y, weight = check_training_data(
+            self, X, y, sample_weight, reset=not resuming
+        )
+        classes = np.unique(y)
+        if not resuming:
+            self.classes_ = classes
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{classes}"
+            )
+        return self._make_job(X, y, weight, resuming, X_val, y_val)
+
+    def _make_job(self, X, y, weight, resuming, X_val=None, y_val=None):
         network = self._network_to_train(X, resuming)
         y = np.searchsorted(self.classes_, y)
         weight = weight * class_weights(self.class_weight, self.classes_, y, weight)[y]
@@ -483,10 +487,13 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
                 self.classes_[y], weight, self.validation_fraction, progress.seed
             )
             data.validation = X[held_out], y[held_out], weight[held_out]
-        trained = train(network, self, data, progress, incremental=incremental)
-        t_before = self.t_ if resuming else 0
-        self._keep(trained, network, data.validation is not None, incremental)
-        self.t_ = t_before + trained.n_epochs * data.n_samples
+        return Job(network, self, data, progress, t_before=self.t_ if resuming else 0)
+
+    def _finish_fit(self, job, trained, incremental=False):
+        """Take over what came of a training."""
+        validated = job.data.validation is not None
+        self._keep(trained, job.network, validated, incremental)
+        self.t_ = job.t_before + trained.n_epochs * job.data.n_samples
 
     def _network_to_train(self, X, resuming):
         n_classes = len(self.classes_)

@@ -93,6 +93,11 @@ class OptimizerSpec:
         return keras_own and self.kind.__name__ in _ELEMENTWISE and not clips_each
 
     @property
+    def clips_globally(self):
+        """Whether it scales a gradient by the norm of all of it."""
+        return json.loads(self.config).get("global_clipnorm") is not None
+
+    @property
     def label(self):
         """Text that two optimizers share if one can go on with the other's state."""
         return f"{self.kind.__module__}.{self.kind.__qualname__} {self.config}"

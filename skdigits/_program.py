@@ -15,7 +15,7 @@ import numpy as np
 from skdigits._network import Network, build_keras, keras_loss, keras_variables
 from skdigits._optimizer import OptimizerSpec
 from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
-from skdigits._weights import JoinedWeights, SeparateWeights, copy_of
+from skdigits._weights import JoinedWeights, SeparateWeights, assign, copy_of
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class TrainingProgram:
         """Set the weights, and the optimizer's variables or a fresh optimizer."""
         if optimizer_arrays is None:
             optimizer_arrays = self._fresh_optimizer
-        _assign(self._variables, arrays)
-        _assign(self.optimizer.variables, optimizer_arrays)
+        assign(self._variables, arrays)
+        assign(self.optimizer.variables, optimizer_arrays)
         self.model.stop_training = False
         self._model_is_behind = False
 
@@ -150,7 +150,7 @@ class TrainingProgram:
         current = self.arrays()
         self.average_weights()
         averaged = self.arrays()
-        _assign(self._variables, current)
+        assign(self._variables, current)
         return averaged
 
     @property
@@ -356,11 +356,6 @@ class TrainingProgram:
         return tf.nn.batch_normalization(
             Z, mean, variance, layer.beta.value, layer.gamma.value, layer.epsilon
         )
-
-
-def _assign(variables, arrays):
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
 
 
 _warn_lock = threading.Lock()

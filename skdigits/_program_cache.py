@@ -4,8 +4,6 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 
-from skdigits._program import TrainingProgram
-
 
 class ProgramCache:
     """Programs to use again, each by one thread at a time.
@@ -23,9 +21,16 @@ class ProgramCache:
         self._lock = threading.Lock()
 
     @contextmanager
-    def checkout(self, spec):
-        """Lend a program for `spec`, made if none is idle, to the calling thread."""
-        program = self._take(spec) or TrainingProgram(spec)
+    def checkout(self, spec, make):
+        """Lend a program for `spec` to the calling thread, made if none is idle.
+
+        Parameters
+        ----------
+        spec : hashable
+        make : callable
+            Makes a program of a spec.
+        """
+        program = self._take(spec) or make(spec)
         yield program
         # Reached unless the training failed: what failed is not used again.
         self._give_back(spec, program)

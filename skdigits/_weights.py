@@ -148,3 +148,9 @@ def _matching_variables(keras, separate, joined):
 def copy_of(variable):
     """A copy of a variable's value: `numpy` may show memory that training changes."""
     return np.array(variable.numpy())
+
+
+def assign(variables, arrays):
+    """Set variables to arrays, in turn."""
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,214 @@
+"""One training as it goes: order of the rows, learning rate, losses, when to stop.
+
+It knows nothing of TensorFlow: whoever trains asks it what to do next and tells it
+what came of that.
+"""
+
+import numpy as np
+
+from skdigits import _forward
+from skdigits._job import DROPOUT, ROW_ORDER, Progress, Trained, random_stream
+from skdigits._network import NORM_MOMENTUM, fold
+from skdigits._schedule import LearningRate, StoppingRule
+
+# Where a rule needs a tolerance and `tol` is None: scikit-learn's default.
+_DEFAULT_TOL = 1e-4
+
+
+class Course:
+    """The course of one training.
+
+    Parameters
+    ----------
+    job : Job
+    rate : float
+        Learning rate to start at.
+    incremental : bool, default=False
+        Whether to train one epoch, as `partial_fit` does.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (n_rows_of_X,)
+        Weights of the rows, with a mean of 1 over those to train on.
+    alpha : float
+        L2 strength, divided by the mean weight as the rows are.
+    max_iter : int
+    learning_rate : LearningRate
+    loss_curve, validation_scores, validation_losses : list of float
+    """
+
+    def __init__(self, job, rate, incremental=False):
+        params, before = job.params, job.progress
+        self.job = job
+        self.weight, mean_weight = _normalize(job.data.weight, job.data.rows)
+        self.alpha = float(params.alpha) / mean_weight
+        self.max_iter = 1 if incremental else params.max_iter
+        schedule = params.learning_rate
+        if incremental and schedule == "cosine":
+            schedule = "constant"  # nobody knows how many epochs will follow
+        self.learning_rate = LearningRate(schedule, rate, self.max_iter)
+        self.loss_curve = list(before.loss_curve)
+        self.validation_scores = list(before.validation_scores)
+        self.validation_losses = list(before.validation_losses)
+        self._n_steps = 0
+        self._stopping = self._stopping_rule()
+        # The best weights so far, and what training would go on with from there.
+        self._best = None
+        if params.early_stopping and self.validation_scores:
+            self._best = before.arrays, before.norm_prior
+
+    def _stopping_rule(self):
+        params, before = self.job.params, self.job.progress
+        best = -min(before.loss_curve, default=np.inf)
+        if params.early_stopping:
+            best = max(before.validation_scores, default=-np.inf)
+        elif params.tol is None and params.learning_rate != "adaptive":
+            return None
+        tol = _DEFAULT_TOL if params.tol is None else params.tol
+        return StoppingRule(tol, params.n_iter_no_change, best, before.no_improvement)
+
+    @property
+    def n_epochs(self):
+        """Epochs trained so far, here."""
+        return len(self.loss_curve) - len(self.job.progress.loss_curve)
+
+    @property
+    def looks_between_epochs(self):
+        """Whether every epoch must be told of before the next is trained."""
+        return bool(self._stopping or self.job.data.validation)
+
+    def row_order(self, ahead=0):
+        """Order of the rows in the epoch so far ahead of the next."""
+        n_samples = self.job.data.n_samples
+        if not self.job.params.shuffle:
+            return np.arange(n_samples)
+        number = len(self.loss_curve) + ahead
+        return random_stream(self.job.progress.seed, ROW_ORDER, number).permutation(
+            n_samples
+        )
+
+    def dropout_stream(self):
+        """Where the next epoch's dropout takes its random numbers from."""
+        return random_stream(self.job.progress.seed, DROPOUT, len(self.loss_curve))
+
+    def rates(self, n_steps, ahead=0):
+        """Learning rate of each step of the epoch so far ahead of the next."""
+        return self.learning_rate.over_epoch(self.n_epochs + ahead, n_steps)
+
+    def add_epochs(self, losses, n_steps):
+        """Take the losses of the next epochs, each of so many steps.
+
+        Raises
+        ------
+        ValueError
+            If one is not finite.
+        """
+        for number, loss in enumerate(losses, start=self.n_epochs + 1):
+            if not np.isfinite(loss):
+                raise self._diverged(f"the loss of epoch {number} is {loss}")
+        self.loss_curve += losses
+        self._n_steps += n_steps * len(losses)
+
+    def validate(self, arrays):
+        """Take the weights after an epoch; validation loss and score.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite.
+        """
+        X, y, weight = self.job.data.validation
+        network = self.job.network
+        coefs, intercepts, _ = fold(network, arrays, self._norm_prior)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = _forward.logits(
+                X, coefs, intercepts, network.activation, network.rescale
+            )
+            loss = _forward.log_loss(Z, y, network.out_activation, weight)
+        if not np.isfinite(loss):
+            raise self._diverged(f"the validation loss is {loss}")
+        hits = _forward.class_index(Z, network.out_activation) == y
+        score = float(np.average(hits, weights=weight))
+        if self.job.params.early_stopping and (
+            self._best is None or score > max(self.validation_scores)
+        ):
+            self._best = arrays, self._norm_prior
+        self.validation_losses.append(loss)
+        self.validation_scores.append(score)
+        return loss, score
+
+    def is_over(self):
+        """Whether to stop now, before `max_iter`; asked once an epoch."""
+        if self._stopping is None:
+            return False
+        early = self.job.params.early_stopping
+        latest = self.validation_scores[-1] if early else -self.loss_curve[-1]
+        if not self._stopping.update(latest):
+            return False
+        if self.learning_rate.reduce():
+            self._stopping.count = 0
+            return False
+        return early or self.job.params.tol is not None
+
+    @property
+    def _norm_prior(self):
+        return self.job.progress.norm_prior * NORM_MOMENTUM**self._n_steps
+
+    def finish(self, arrays, resumed_from, optimizer=None, optimizer_label=""):
+        """What came of it.
+
+        Parameters
+        ----------
+        arrays : list of ndarray
+            Weights to predict with, as layer arrays.
+        resumed_from : list of ndarray
+            Weights to go on from, which an average leaves out.
+        optimizer : list of ndarray, default=None
+            The optimizer's variables, to go on with.
+        optimizer_label : str, default=""
+
+        Returns
+        -------
+        trained : Trained
+
+        Raises
+        ------
+        ValueError
+            If the weights are not finite.
+        """
+        norm_prior = self._norm_prior
+        if self._best is not None:
+            arrays, norm_prior = self._best
+            resumed_from = arrays
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise self._diverged("weights are no longer finite")
+        coefs, intercepts, norms = fold(self.job.network, arrays, norm_prior)
+        adaptive = self.learning_rate.schedule == "adaptive"
+        progress = Progress(
+            seed=self.job.progress.seed,
+            arrays=resumed_from,
+            norm_prior=norm_prior,
+            optimizer=optimizer,
+            optimizer_label=optimizer_label,
+            learning_rate=self.learning_rate.current if adaptive else None,
+            no_improvement=0 if self._stopping is None else self._stopping.count,
+            loss_curve=self.loss_curve,
+            validation_scores=self.validation_scores,
+            validation_losses=self.validation_losses,
+        )
+        return Trained(coefs, intercepts, norms, progress, self.n_epochs)
+
+    def _diverged(self, what):
+        return ValueError(
+            f"Training diverged: {what}. Expected finite values. Use a smaller "
+            f"learning rate (it is {self.learning_rate.current:g}), or scale X, for "
+            "digits to the range 0 to 1 (with `rescale=1/255` for images of 0 to 255)."
+        )
+
+
+def _normalize(weight, rows):
+    """Weights with a mean of 1 over the rows to train on, and what it was before."""
+    largest = weight.max()
+    scaled = weight / largest
+    mean = (scaled if rows is None else scaled[rows]).mean()
+    return scaled / mean, mean * largest

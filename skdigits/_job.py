@@ -1,0 +1,131 @@
+"""What goes into a training and what comes out of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skdigits._network import Network, initial_arrays
+
+# The random streams that the seed of a training is split into.
+INITIAL_WEIGHTS, ROW_ORDER, DROPOUT = range(3)
+
+
+@dataclass
+class TrainingData:
+    """Rows to train on, and to validate on.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    y : ndarray of int of shape (n_samples,)
+        Class indices.
+    weight : ndarray of shape (n_samples,)
+    rows : ndarray of int, default=None
+        The rows of X to train on; None for all.
+    validation : tuple of (X, y, weight), default=None
+        Held-out rows, `weight` an ndarray or None.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray
+    rows: np.ndarray | None = None
+    validation: tuple | None = None
+
+    @property
+    def n_samples(self):
+        """Number of rows to train on."""
+        return len(self.y) if self.rows is None else len(self.rows)
+
+
+@dataclass
+class Progress:
+    """How far a training is: all that going on needs, and what it has shown so far.
+
+    Parameters
+    ----------
+    seed : int
+        Where every random number of the training comes from. An epoch's depend on
+        the seed and its number alone, so a resumed training draws what an
+        uninterrupted one would.
+    arrays : list of ndarray
+        Weights, as layer arrays.
+    norm_prior : float, default=1.0
+        See `skdigits._network.fold`.
+    optimizer : list of ndarray, default=None
+        The optimizer's variables; None for a fresh one.
+    optimizer_label : str, default=""
+        Which optimizer they belong to.
+    learning_rate : float, default=None
+        Where an adaptive learning rate has come to.
+    no_improvement : int, default=0
+        Epochs without improvement so far.
+    loss_curve, validation_scores, validation_losses : list of float
+        One value an epoch, or an epoch that was validated.
+    """
+
+    seed: int
+    arrays: list
+    norm_prior: float = 1.0
+    optimizer: list | None = None
+    optimizer_label: str = ""
+    learning_rate: float | None = None
+    no_improvement: int = 0
+    loss_curve: list = field(default_factory=list)
+    validation_scores: list = field(default_factory=list)
+    validation_losses: list = field(default_factory=list)
+
+    @classmethod
+    def start(cls, network, seed):
+        """A training that is about to begin."""
+        rng = random_stream(seed, INITIAL_WEIGHTS, 0)
+        return cls(seed=seed, arrays=initial_arrays(network, rng))
+
+
+@dataclass
+class Job:
+    """A training to do.
+
+    Parameters
+    ----------
+    network : Network
+    params : DigitMLPClassifier
+        Its parameters, validated, are read; nothing of it is changed.
+    data : TrainingData
+    progress : Progress
+        Where to start from; it is not changed.
+    t_before : int, default=0
+        Rows that were trained on before, counted as often as they were.
+    """
+
+    network: Network
+    params: object
+    data: TrainingData
+    progress: Progress
+    t_before: int = 0
+
+
+@dataclass
+class Trained:
+    """What training made.
+
+    Parameters
+    ----------
+    coefs, intercepts, norms : list of ndarray
+        The network to predict with, see `skdigits._network.fold`.
+    progress : Progress
+        What to go on from.
+    n_epochs : int
+        Epochs trained this time.
+    """
+
+    coefs: list
+    intercepts: list
+    norms: list
+    progress: Progress
+    n_epochs: int
+
+
+def random_stream(seed, purpose, number):
+    """The random numbers for one purpose of one epoch of a training."""
+    return np.random.default_rng([seed, purpose, number])
