@@ -242,7 +242,7 @@ ROWS = {
     ),
     "search": Row(
         "search",
-        "grid of 12 hidden sizes, (10, 10) to (100, 100), over 5 folds and 20 epochs, "
+        "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
         "compiling included: `StackedGridSearchCV`, and `GridSearchCV` of each",
         list(_SEARCHES),
         search,

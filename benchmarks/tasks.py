@@ -78,8 +78,7 @@ def search(peer, *, stacked=False, n_jobs=None, epochs=20):
 
     X, y = data.reference_job()
     estimator = MAKERS[peer](epochs=epochs)
-    firsts, halves = (10, 25, 50, 100), (1.0, 0.75, 0.5)
-    sizes = [(n, max(10, int(n * half))) for n in firsts for half in halves]
+    sizes = [(first, second) for first in (10, 25, 50, 100) for second in (10, 25, 50)]
     name, params = "hidden_layer_sizes", {}
     if peer == "SKLearnClassifier":
         name = "model_kwargs"

@@ -32,7 +32,7 @@ class StackSpec:
     out_activation, activation : str
     rescale : float or None
     dtype, x_dtype : str
-    dropouts : tuple of (stream, network, layer, width)
+    dropouts : tuple of (stream, network, layer, width, rate)
         Where there is dropout: layer 0 is the input. In a stream with dropout of the
         input there is one network.
     optimizer : OptimizerSpec
@@ -208,7 +208,7 @@ class StackProgram:
         assign(self._variables, current)
         return averaged
 
-    def run(self, batches, rates, alpha, smoothing, dropout, seeds):
+    def run(self, batches, rates, alpha, smoothing, seeds):
         """Train on some batches.
 
         Parameters
@@ -217,10 +217,8 @@ class StackProgram:
         rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_streams, n_networks)
             Learning rate of each step.
         alpha, smoothing : ndarray of shape (n_streams, n_networks)
-        dropout : ndarray of shape (n_dropouts,)
-            Rate of each place of `spec.dropouts`.
         seeds : ndarray of shape (n_dropouts, 2)
-            Seed of each at the start of the epoch.
+            Seed of each of `spec.dropouts` at the start of the epoch.
 
         Returns
         -------
@@ -242,7 +240,6 @@ class StackProgram:
                     n_in_batch,
                     alpha,
                     smoothing,
-                    dropout,
                 )
             ]
         tf = self._tf
@@ -267,7 +264,6 @@ class StackProgram:
         n_rows = spec.n_rows if spec.compiled else None
         n_batches = spec.n_batches if spec.compiled else None
         S, C, B = spec.n_streams, spec.n_networks, spec.batch_size
-        n_dropouts = len(spec.dropouts)
         program = tf.function(self._train, jit_compile=spec.compiled, autograph=False)
         return program.get_concrete_function(
             tf.TensorSpec((n_rows, spec.n_features), spec.x_dtype),
@@ -278,8 +274,7 @@ class StackProgram:
             tf.TensorSpec((n_batches, S), spec.dtype),
             tf.TensorSpec((S, C), spec.dtype),
             tf.TensorSpec((S, C), spec.dtype),
-            tf.TensorSpec((n_dropouts,), spec.dtype),
-            tf.TensorSpec((n_dropouts, 2), tf.int64),
+            tf.TensorSpec((len(spec.dropouts), 2), tf.int64),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
@@ -295,7 +290,6 @@ class StackProgram:
         n_in_batch,
         alpha,
         smoothing,
-        dropout,
         seeds,
         first_step,
         n_per_epoch,
@@ -307,7 +301,7 @@ class StackProgram:
         def step(number, losses):
             rows = tf.gather(n_in_batch, number)[:, None]
             in_epoch = tf.cast(number % n_per_epoch + first_step, tf.int64)
-            masks = self._dropout_masks(dropout, seeds + tf.stack([0, in_epoch]))
+            masks = self._dropout_masks(seeds + tf.stack([0, in_epoch]))
             loss = self._step(
                 tf.cast(tf.gather(X, tf.gather(index, number)), dtype),
                 tf.gather(y, number),
@@ -328,7 +322,7 @@ class StackProgram:
         )
         return losses
 
-    def _dropout_masks(self, rates, seeds):
+    def _dropout_masks(self, seeds):
         """A factor for each input and hidden layer, None where nothing is dropped.
 
         Each network draws what Keras's Dropout layer would draw for it alone.
@@ -336,15 +330,15 @@ class StackProgram:
         tf, keras, spec = self._tf, self._keras, self.spec
         masks = {}
         state = self._generator.state
-        for number, (stream, network, layer, width) in enumerate(spec.dropouts):
+        for number, (*place, width, rate) in enumerate(spec.dropouts):
             seed = tf.cast(seeds[number], state.dtype)
             with keras.StatelessScope(state_mapping=[(state, seed)]):
                 mask = keras.random.dropout(
                     tf.ones((spec.batch_size, width), spec.dtype),
-                    rates[number],
+                    rate,
                     seed=self._generator,
                 )
-            masks[stream, network, layer] = mask
+            masks[tuple(place)] = mask
         return [self._stacked_masks(masks, layer) for layer in range(self._n_layers)]
 
     @property

@@ -288,7 +288,7 @@ class _StackRun:
         sizes = [member.job.network.hidden_layer_sizes for member in members]
         widths = tuple(int(width) for width in np.max(sizes, axis=0))
         dropouts = tuple(
-            (*member.place, layer, member.job.network.layer_sizes[layer])
+            (*member.place, layer, member.job.network.layer_sizes[layer], rate)
             for member in members
             for layer, rate in enumerate(member.job.network.dropout)
             if rate
@@ -383,29 +383,27 @@ class _StackRun:
                 rates[ahead, :, *member.place] = member.course.rates(
                     self.n_steps, ahead
                 )
-        dropout, seeds = self._dropout(active)
+        seeds = self._dropout_seeds(active)
         losses = 0
         for batches in self._batches(active, n_epochs):
             some = slice(batches.start, batches.start + len(batches.n_in_batch))
             losses = losses + self.program.run(
-                batches, rates[:, some], alpha, smoothing, dropout, seeds
+                batches, rates[:, some], alpha, smoothing, seeds
             )
         return losses
 
-    def _dropout(self, active):
-        """Rates and seeds of the dropouts, as Keras's layers would be given them."""
+    def _dropout_seeds(self, active):
+        """Seeds of the dropouts, as Keras's layers would be given them."""
         streams = {m.place: m.course.dropout_stream() for m in active}
-        rates = {m.place: m.job.network.dropout for m in self.members}
-        dropout, seeds = [], []
-        for *place, layer, _ in self.spec.dropouts:
-            place = tuple(place)
-            dropout.append(rates[place][layer])
-            rng = streams.get(place)
-            if rng is None:  # it has stopped
-                seeds.append((0, 0))
-            else:
-                seeds.append(rng.integers(2**32, size=2, dtype=np.uint32))
-        return np.array(dropout), np.array(seeds).reshape(-1, 2)
+        seeds = []
+        for stream, network, *_ in self.spec.dropouts:
+            rng = streams.get((stream, network))  # None where it has stopped
+            none = np.zeros(2, dtype=np.uint32)
+            drawn = (
+                none if rng is None else rng.integers(2**32, size=2, dtype=none.dtype)
+            )
+            seeds.append(drawn)
+        return np.array(seeds).reshape(-1, 2)
 
     def _batches(self, active, n_epochs):
         """The rows of the next epochs for every stream."""

@@ -29,6 +29,8 @@ from sklearn.model_selection._validation import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _num_samples
 
@@ -238,8 +240,11 @@ class _Fold:
             if _same(parameters, wanted):
                 estimator.steps[:-1] = fitted
                 return X, last_params
-        X, last_params = _fit_transformers(estimator, self.X, self.y, self._fit_params)
-        self._transformed.append((wanted, estimator.steps[:-1], X, last_params))
+        fitted, X, last_params = _fit_transformers(
+            estimator, self.X, self.y, self._fit_params
+        )
+        estimator.steps[:-1] = fitted
+        self._transformed.append((wanted, fitted, X, last_params))
         return X, last_params
 
     def checked(self, X, checked):
@@ -278,15 +283,48 @@ def _same_value(one, other):
 
 
 def _fit_transformers(pipeline, X, y, fit_params):
-    """Fit the steps before the last, as Pipeline.fit does."""
-    routed = pipeline._check_method_params(method="fit", props=fit_params)
-    X = pipeline._fit(X, y, routed, raw_params=fit_params)
-    last_params = pipeline._get_metadata_for_step(
-        step_idx=len(pipeline) - 1,
-        step_params=routed[pipeline.steps[-1][0]],
-        all_params=fit_params,
-    )
-    return X, last_params["fit"]
+    """Fit the steps before the last, as Pipeline.fit does.
+
+    Returns
+    -------
+    steps : list of (str, transformer)
+        Fitted.
+    X : transformed rows
+    last_params : dict
+        What to pass to `fit` of the last step.
+    """
+    if getattr(pipeline, "transform_input", None):
+        raise ValueError(
+            "A Pipeline with transform_input cannot be searched as a stack. Got "
+            f"{pipeline.transform_input!r}. Use scikit-learn's GridSearchCV, or leave "
+            "transform_input at None."
+        )
+    before, last = pipeline[:-1], pipeline.steps[-1][0]
+    if _routing_enabled():
+        last_params = process_routing(pipeline, "fit", **fit_params)[last].fit
+        router = get_routing_for_object(before)
+        wanted = router.consumes("fit_transform", fit_params) if len(before) else ()
+        before_params = {name: fit_params[name] for name in wanted}
+    else:
+        prefix = f"{last}__"
+        last_params = {
+            name.removeprefix(prefix): value
+            for name, value in fit_params.items()
+            if name.startswith(prefix)
+        }
+        before_params = {
+            name: value
+            for name, value in fit_params.items()
+            if not name.startswith(prefix)
+        }
+    if len(before):
+        X = before.fit_transform(X, y, **before_params)
+    elif before_params:
+        raise ValueError(
+            "Pipeline.fit does not accept the parameters "
+            f"{sorted(before_params)}. Pass them as step__parameter."
+        )
+    return before.steps, X, last_params
 
 
 class _Scoring:

@@ -156,6 +156,8 @@ def test_classes_name_the_outputs_in_their_order(digits):
     model = keras.Sequential(
         [keras.Input((64,)), LAYERS.Dense(9, "relu"), LAYERS.Dense(3)]
     )
+    # Where every hidden unit is off, only the bias tells the outputs apart.
+    model.layers[-1].bias.assign([0.1, 0.2, 0.0])
     clf = DigitMLPClassifier.from_keras(model, classes=["two", "one", "three"])
     best = model.predict(X, verbose=0).argmax(axis=1)
     assert list(clf.classes_) == ["one", "three", "two"]

@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     GroupKFold,
     PredefinedSplit,
     RandomizedSearchCV,
+    StratifiedKFold,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
@@ -111,26 +112,20 @@ def test_weights_are_those_of_a_lone_fit(digits):
     search = StackedGridSearchCV(
         classifier(dtype="float64"), grid, cv=3, scoring=keep, refit=False
     ).fit(X, y)
-    n_splits = 3
-    folds = list(search.cv_results_["params"])
-    assert len(kept) == len(folds) * n_splits
-    # Stacks may finish in another order than that of the candidates.
-    for estimator in kept:
-        matching = []
-        for train, _ in PredefinedSplit(np.zeros(len(y))).split():
-            del train
-        params = {name: getattr(estimator, name) for name in grid}
-        from sklearn.model_selection import StratifiedKFold
+    assert len(kept) == 3 * len(search.cv_results_["params"])
 
-        for train, _ in StratifiedKFold(3).split(X, y):
-            alone = clone(estimator).set_params(**params).fit(X[train], y[train])
-            matching.append(
-                np.allclose(alone.coefs_[0], estimator.coefs_[0], atol=1e-9)
-                and np.allclose(alone.loss_curve_, estimator.loss_curve_)
-                and alone.n_iter_ == estimator.n_iter_
-                and alone.t_ == estimator.t_
-            )
-        assert sum(matching) == 1
+    def is_alike(estimator, alone):
+        return (
+            np.allclose(alone.coefs_[0], estimator.coefs_[0], atol=1e-9)
+            and np.allclose(alone.loss_curve_, estimator.loss_curve_)
+            and (alone.n_iter_, alone.t_) == (estimator.n_iter_, estimator.t_)
+        )
+
+    # In what order they were scored is not promised.
+    folds = [train for train, _ in StratifiedKFold(3).split(X, y)]
+    for estimator in kept:
+        lone = [clone(estimator).fit(X[train], y[train]) for train in folds]
+        assert sum(is_alike(estimator, alone) for alone in lone) == 1
 
 
 def test_compiled_stack_agrees_too(digits):
@@ -215,8 +210,8 @@ def test_other_estimators_are_pointed_to_grid_search(digits, estimator):
 
 def test_diverging_candidate_leaves_the_others_alone(digits):
     X, y = digits
-    grid = {"learning_rate_init": [0.001, 1e30, 0.01]}
-    estimator = classifier(solver="sgd", dtype="float64")
+    grid = {"learning_rate_init": [0.001, 1e300, 0.01]}
+    estimator = classifier(solver="sgd", dtype="float64", activation="identity")
     search = StackedGridSearchCV(estimator, grid, cv=3, error_score=-1.0)
     with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 9"):
         search.fit(X, y)
@@ -374,10 +369,14 @@ def test_verbose_shows_one_bar_with_the_best_score(digits, capsys):
 
 def test_nested_in_cross_val_score(digits):
     X, y = digits
-    search = StackedGridSearchCV(
-        classifier(), {"alpha": [0.0, 0.1]}, cv=2, scoring=make_scorer(accuracy_score)
+    settings = {"cv": 2, "scoring": make_scorer(accuracy_score)}
+    grid = {"learning_rate_init": [0.001, 0.01]}
+    estimator = classifier(dtype="float64")
+    ours = StackedGridSearchCV(estimator, grid, **settings)
+    theirs = GridSearchCV(estimator, grid, **settings)
+    assert_allclose(
+        cross_val_score(ours, X, y, cv=2), cross_val_score(theirs, X, y, cv=2)
     )
-    assert cross_val_score(search, X, y, cv=2).min() > 0.5
 
 
 @pytest.mark.parametrize("cv", [1, "x"])
@@ -397,10 +396,12 @@ def test_images_scaled_by_the_grid():
     assert search.best_score_ > 0.9
 
 
+# scikit-learn's folding casts the labels that a check has made infinite.
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 @parametrize_with_checks(
     [
         StackedGridSearchCV(
-            DigitMLPClassifier(max_iter=5, random_state=0),
+            DigitMLPClassifier(max_iter=50, random_state=0),
             {"alpha": [0.0, 0.1]},
             cv=2,
             error_score="raise",
