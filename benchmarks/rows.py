@@ -240,20 +240,6 @@ ROWS = {
         {"MLPClassifier": 3, "SKLearnClassifier": 15},
         repeats=2,
     ),
-    "search": Row(
-        "search",
-        "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
-        "compiling included: `StackedGridSearchCV`, and `GridSearchCV` of each",
-        list(_SEARCHES),
-        search,
-        {
-            "skdigits, GridSearchCV": 2.5,
-            "MLPClassifier": 8,
-            "MLPClassifier, n_jobs=2": 4,
-            "SKLearnClassifier": 30,
-        },
-        repeats=3,
-    ),
     "predict-one": Row(
         "predict one",
         "`predict_proba` on one row",
@@ -336,4 +322,18 @@ ROWS = {
         )
         for n_rows in (60_000, 1_000_000)
     },
+    "search": Row(
+        "search",
+        "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
+        "compiling included: `StackedGridSearchCV`, and `GridSearchCV` of each",
+        list(_SEARCHES),
+        search,
+        {
+            "skdigits, GridSearchCV": 2.5,
+            "MLPClassifier": 8,
+            "MLPClassifier, n_jobs=2": 4,
+            "SKLearnClassifier": 30,
+        },
+        repeats=3,
+    ),
 }
