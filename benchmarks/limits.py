@@ -2,6 +2,7 @@
 
 `BareLoop` is the reference network in bare TensorFlow: all epochs of a fit in one
 program compiled by XLA, Adam written out, no Keras, no validation, no estimator.
+`products` are the matrix products of a step alone, in a dtype.
 """
 
 from functools import cache
@@ -96,3 +97,44 @@ def _program():
         return list(zip(trained[::2], trained[1::2], strict=True))
 
     return train
+
+
+def products(dtype, *, compiled, sizes=(784, 512, 512), batch_size=128, n_steps=100):
+    """A program of the matrix products of some training steps, in a dtype.
+
+    Returns
+    -------
+    run : callable
+        Takes the steps.
+    """
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    X = tf.constant(rng.random((batch_size, sizes[0]), dtype=np.float32))
+    kernels = [
+        tf.constant(rng.normal(0, 0.03, shape).astype(np.float32))
+        for shape in pairwise(sizes)
+    ]
+
+    def product(A, B, **transposed):
+        A, B = tf.cast(A, dtype), tf.cast(B, dtype)
+        return tf.cast(tf.matmul(A, B, **transposed), tf.float32)
+
+    @tf.function(jit_compile=compiled, autograph=False)
+    def run(X, kernels):
+        def step(number, kernels):
+            inputs = [X]
+            for kernel in kernels:
+                inputs.append(tf.nn.relu(product(inputs[-1], kernel)))
+            slope = inputs.pop()
+            updated = []
+            for kernel, values in zip(kernels[::-1], inputs[::-1], strict=True):
+                change = product(values, slope, transpose_a=True)
+                updated.insert(0, kernel - 1e-9 * change)
+                if values is not X:
+                    slope = product(slope, kernel, transpose_b=True)
+            return number + 1, updated
+
+        return tf.while_loop(lambda number, _: number < n_steps, step, (0, kernels))[1]
+
+    return lambda: run(X, kernels)[0].numpy()

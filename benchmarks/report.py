@@ -22,12 +22,13 @@ PACKAGES = [
 def section(row, answers):
     """One row as a heading, a sentence and a table."""
     work = f"{row.work[0].upper()}{row.work[1:]}"
-    repeats = len(answers["skdigits"])
+    ours = next(iter(answers))
+    repeats = len(answers[ours])
     lines = [f"## {row.title}", "", f"{work}. Repeats: {repeats}.", ""]
     extra = _extra_columns(answers)
     header = ["", "time", "times ours", "aim", *extra]
     table = [header, ["---"] * len(header)]
-    ours = _median(answers["skdigits"], "seconds")
+    our_seconds = _median(answers[ours], "seconds")
     for peer, given in answers.items():
         seconds = _median(given, "seconds")
         if seconds is None:
@@ -35,7 +36,9 @@ def section(row, answers):
             cells = [peer, error, "", "", *[""] * len(extra)]
         else:
             target = row.targets.get(peer)
-            ratio = "" if peer == "skdigits" or not ours else f"{seconds / ours:.3g}"
+            ratio = ""
+            if peer != ours and our_seconds:
+                ratio = f"{seconds / our_seconds:.3g}"
             aim = "" if target is None else f"{target:.3g}"
             cells = [peer, _duration(seconds), ratio, aim]
             cells += [_number(_median(given, column), column) for column in extra]
@@ -84,8 +87,8 @@ def page(rows, results):
         f"Written by `{COMMAND}`; a single row is `python -m benchmarks ROW`, and "
         "`--repeats` overrules how often it is measured. Peers "
         "take turns, each in a process of its own; times are medians. *Times ours* is "
-        "the peer's time divided by that of skdigits, and *aim* the least that it "
-        "should be. Accuracy is held out.",
+        "a time divided by that of skdigits (the first line), and *aim* the least that "
+        "it should be. Accuracy is held out.",
         "",
         f"Python {platform.python_version()}, {', '.join(versions)}; {_machine()}.",
         "",

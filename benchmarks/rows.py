@@ -149,6 +149,24 @@ def load_and_predict(row, repeats):
         return _in_turns({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
 
 
+_PRODUCTS = {
+    "float32": {"dtype": "float32", "compiled": True},
+    "bfloat16": {"dtype": "bfloat16", "compiled": True},
+    "float32, not compiled": {"dtype": "float32", "compiled": False},
+    "bfloat16, not compiled": {"dtype": "bfloat16", "compiled": False},
+}
+
+
+def products(row, repeats):
+    """Measure matrix products in several dtypes, in turns in one process."""
+    answers = {name: [] for name in _PRODUCTS}
+    with Worker("skdigits") as worker:
+        for _ in range(repeats):
+            for name, settings in _PRODUCTS.items():
+                answers[name].append(worker.call("products", **settings))
+    return answers
+
+
 # Who searches, and how.
 _SEARCHES = {
     "skdigits": ("skdigits", {"stacked": True}),
@@ -302,6 +320,13 @@ ROWS = {
         )
         for factor in (1, 2, 4, 8)
     },
+    "bfloat16": Row(
+        "bfloat16",
+        "the matrix products of a training step of 784-512-512 at batch 128 in "
+        "TensorFlow, compiled by XLA and not, beside those of float32",
+        list(_PRODUCTS),
+        products,
+    ),
     "many-fits": Row(
         "many fits",
         "100 fits of 20 epochs in one process, alternating three shapes: the last ten, "

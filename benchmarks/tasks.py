@@ -157,6 +157,15 @@ def sgemm(peer, *, hidden=(512, 512), batch_size=128):
     return {"seconds": seconds / 50 * -(-60_000 // batch_size)}
 
 
+def products(peer, *, dtype, compiled):
+    """A step's matrix products at MNIST's shapes in a dtype, from 100 of them."""
+    from benchmarks import limits
+
+    run = limits.products(dtype, compiled=compiled)
+    run()
+    return {"seconds": _timed(run)[1] / 100}
+
+
 def growth(peer, *, n_rows=5000, hidden=(25, 15), batch_size=32):
     """Time of an epoch for so many rows and units, from the difference of fits."""
     X, y = data.repeated(n_rows)

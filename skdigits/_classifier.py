@@ -1,6 +1,8 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
 import contextlib
+import copy
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,6 +16,14 @@ from skdigits import _forward
 from skdigits._job import Job, Progress, Trained, TrainingData
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
+from skdigits._sklearn_callbacks import (
+    CONTEXT_ATTRIBUTES,
+    CallbackSupportMixin,
+    EpochTasks,
+    begin_fit,
+    end_fit,
+    has_callbacks,
+)
 from skdigits._training import train
 from skdigits._validation import (
     check_classes,
@@ -27,7 +37,7 @@ from skdigits._validation import (
 )
 
 
-class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
+class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Handwritten digit classifier: a multi-layer perceptron trained by Keras.
 
     The parameters and attributes are those of
@@ -367,8 +377,20 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         """
         with self._unchanged_on_failure():
             job = self._prepare_fit(X, y, sample_weight, X_val, y_val)
-            self._finish_fit(job, train(job))
+            context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
+            tasks = None
+            if has_callbacks(self):
+                attributes = partial(self._attributes_of, job)
+                tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
+            self._finish_fit(job, train(job, tasks=tasks))
+            end_fit(context, self, X, y, sample_weight)
         return self
+
+    def _attributes_of(self, job, trained):
+        """What would be this classifier's attributes with that training."""
+        fitted = copy.copy(self)
+        fitted._finish_fit(job, trained)
+        return vars(fitted)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -450,7 +472,10 @@ class DigitMLPClassifier(ClassifierMixin, BaseEstimator):
         try:
             yield
         except BaseException:
-            self.__dict__ = before
+            # scikit-learn tears its callbacks down after this.
+            now = vars(self)
+            kept = {name: now[name] for name in CONTEXT_ATTRIBUTES if name in now}
+            self.__dict__ = {**before, **kept}
             raise
 
     def _prepare_fit(self, X, y, sample_weight=None, X_val=None, y_val=None):

@@ -192,9 +192,9 @@ class Course:
             optimizer_label=optimizer_label,
             learning_rate=self.learning_rate.current if adaptive else None,
             no_improvement=0 if self._stopping is None else self._stopping.count,
-            loss_curve=self.loss_curve,
-            validation_scores=self.validation_scores,
-            validation_losses=self.validation_losses,
+            loss_curve=list(self.loss_curve),
+            validation_scores=list(self.validation_scores),
+            validation_losses=list(self.validation_losses),
         )
         return Trained(coefs, intercepts, norms, progress, self.n_epochs)
 

@@ -15,7 +15,13 @@ import numpy as np
 from skdigits._network import Network, build_keras, keras_loss, keras_variables
 from skdigits._optimizer import OptimizerSpec
 from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
-from skdigits._weights import JoinedWeights, SeparateWeights, assign, copy_of
+from skdigits._weights import (
+    JoinedWeights,
+    SeparateWeights,
+    assign,
+    bytes_of,
+    copy_of,
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,13 @@ class TrainingProgram:
         ]
         self._compiled = spec.compiled
         self._function = None  # until `_prepare`
+
+    @property
+    def n_bytes(self):
+        """Memory that its variables take."""
+        trained_apart = self._weights.optimizer is not self.optimizer
+        of_model = bytes_of([*self.model.variables, *self.optimizer.variables])
+        return of_model * (2 if trained_apart else 1)
 
     # State in and out
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from skdigits._optimizer import OptimizerSpec
 from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
-from skdigits._weights import assign, copy_of
+from skdigits._weights import assign, bytes_of, copy_of
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,12 @@ class StackProgram:
         ]
         self._generator = keras.random.SeedGenerator(0)
         self._function = None
+
+    @property
+    def n_bytes(self):
+        """Memory that its variables take."""
+        of_optimizers = [v for o in self._optimizers for v in o.variables]
+        return bytes_of([*self._variables, *self._units, *of_optimizers])
 
     def _groups(self):
         return list(zip(self._optimizers, [self._first, self._others], strict=True))

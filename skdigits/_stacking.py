@@ -118,22 +118,27 @@ def _common(keras, job, place):
         optimizer, _ = choose_optimizer(keras, params)
     except (TypeError, ValueError):
         return place  # training it alone tells
-    if params.callbacks or network.batch_norm or not optimizer.elementwise:
-        return place
-    if optimizer.clips_globally:
+    for_itself = (
+        params.callbacks
+        or network.batch_norm
+        or not optimizer.elementwise
+        or optimizer.clips_globally
+    )
+    if for_itself:
         return place
     batch_size = effective_batch_size(params, data.n_samples)
-    n_steps = -(-data.n_samples // batch_size)
-    x_dtype = "uint8" if data.X.dtype == np.uint8 else network.dtype
     dropout = any(network.dropout)
-    # A compiled program draws other numbers for dropout.
-    compiled = is_worth_compiling(job) if dropout else None
-    shape = dataclasses.replace(network, hidden_layer_sizes=(), dropout=())
-    depth = len(network.hidden_layer_sizes)
-    input_dropout = dropout and network.dropout[0] > 0
     return (
-        *(shape, depth, optimizer, batch_size, n_steps, x_dtype, compiled),
-        *(input_dropout, bool(dropout)),
+        dataclasses.replace(network, hidden_layer_sizes=(), dropout=()),
+        len(network.hidden_layer_sizes),
+        optimizer,
+        batch_size,
+        -(-data.n_samples // batch_size),  # steps in an epoch
+        "uint8" if data.X.dtype == np.uint8 else network.dtype,
+        dropout,
+        dropout and network.dropout[0] > 0,
+        # A compiled program draws other numbers for dropout.
+        dropout and is_worth_compiling(job),
     )
 
 

@@ -103,13 +103,19 @@ def _import_keras():
 def _garbage_left_alone():
     # Importing makes a great many objects that all stay; looking through them for
     # garbage again and again is a quarter of the time it takes.
-    enabled = gc.isenabled()
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
         yield
+        if not gc.get_freeze_count():
+            # They go straight to the oldest generation, so that the next collection
+            # of young objects need not look through them either.
+            gc.freeze()
+            gc.unfreeze()
     finally:
-        if enabled:
-            gc.enable()
+        gc.enable()
 
 
 def _check_version(keras):

@@ -30,7 +30,7 @@ _MOST_EPOCHS_IN_A_CALL = 16
 _PARTIAL_FIT_REPEATS = 10
 
 
-def train(job, *, incremental=False):
+def train(job, *, incremental=False, tasks=None):
     """Train a network.
 
     Parameters
@@ -39,6 +39,8 @@ def train(job, *, incremental=False):
     incremental : bool, default=False
         Whether to train one epoch, as `partial_fit` does, at a learning rate that
         goes on from the last one.
+    tasks : EpochTasks, default=None
+        To tell of each epoch.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def train(job, *, incremental=False):
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(before.arrays, before.optimizer if same_optimizer else None)
         program.set_learning_rate(rate)
-        return _Run(course, feed, program, incremental).train()
+        return _Run(course, feed, program, incremental, tasks).train()
 
 
 def warn_not_converged(params):
@@ -174,8 +176,9 @@ def _check_callbacks(keras, callbacks):
 class _Run:
     """One call of `train`, with a program at hand."""
 
-    def __init__(self, course, feed, program, incremental):
+    def __init__(self, course, feed, program, incremental, tasks):
         self.course = course
+        self.tasks = tasks
         self.params = course.job.params
         self.feed = feed
         self.program = program
@@ -205,7 +208,7 @@ class _Run:
 
     def _train_epochs(self, callbacks, n_steps):
         course, program = self.course, self.program
-        watched = callbacks.callbacks or course.looks_between_epochs
+        watched = callbacks.callbacks or course.looks_between_epochs or self.tasks
         # Every epoch starts dropout's random numbers anew.
         one_by_one = watched or any(program.spec.network.dropout)
         most = 1 if one_by_one else self.feed.n_epochs
@@ -215,6 +218,8 @@ class _Run:
                 callbacks.on_epoch_begin(epoch)
                 if callbacks.callbacks:
                     self._heed_learning_rate()
+                if self.tasks is not None:
+                    self.tasks.begin_epoch()
                 n_epochs = min(most, course.max_iter - epoch)
                 logs = self._train_some(n_epochs, n_steps)
                 show(n_epochs, logs)
@@ -222,7 +227,10 @@ class _Run:
                     program.update_model()
                     self.rate_left = program.learning_rate
                 callbacks.on_epoch_end(epoch, logs)
-                if program.model.stop_training or course.is_over():
+                told_to_stop = program.model.stop_training
+                if self.tasks is not None:
+                    told_to_stop |= self.tasks.end_epoch(self._so_far)
+                if told_to_stop or course.is_over():
                     return
         if not self.incremental:
             warn_not_converged(self.params)
@@ -249,11 +257,18 @@ class _Run:
         course.add_epochs((losses / self.feed.n_samples).tolist(), n_steps)
         logs = {"loss": course.loss_curve[-1]}
         if course.job.data.validation is not None:
-            averages = program.spec.optimizer.averages
-            arrays = program.averaged_arrays() if averages else program.arrays()
-            val_loss, val_score = course.validate(arrays)
+            val_loss, val_score = course.validate(self._arrays_to_predict_with())
             logs.update(val_loss=val_loss, val_accuracy=val_score)
         return logs
+
+    def _so_far(self):
+        """What training has made by now."""
+        return self.course.finish(*[self._arrays_to_predict_with()] * 2)
+
+    def _arrays_to_predict_with(self):
+        if self.program.spec.optimizer.averages:
+            return self.program.averaged_arrays()
+        return self.program.arrays()
 
     def _finish(self, callbacks):
         program = self.program

@@ -150,6 +150,14 @@ def copy_of(variable):
     return np.array(variable.numpy())
 
 
+def bytes_of(variables):
+    """Memory that variables take."""
+    return sum(
+        int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
+        for variable in variables
+    )
+
+
 def assign(variables, arrays):
     """Set variables to arrays, in turn."""
     for variable, array in zip(variables, arrays, strict=True):

@@ -35,6 +35,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skdigits._classifier import DigitMLPClassifier
+from skdigits._sklearn_callbacks import begin_fit, end_fit, has_callbacks
 from skdigits._stacking import make_stacks, train_stack
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
@@ -69,6 +70,12 @@ def _check_estimator(estimator):
             "estimator must be a DigitMLPClassifier, or a Pipeline whose last step is "
             f"one. Got {estimator!r} instead. Use scikit-learn's GridSearchCV or "
             "RandomizedSearchCV for other estimators."
+        )
+    if has_callbacks(_last_step(estimator)):
+        raise ValueError(
+            "Callbacks set with set_callbacks on the classifier cannot be told of "
+            "epochs that many networks are trained in together. Use verbose=1 for a "
+            "progress bar, or scikit-learn's GridSearchCV."
         )
 
 
@@ -123,9 +130,14 @@ class _StackedSearch:
                 f"{len(candidates)} candidates. Expected at least one of each, and as "
                 "many splits as announced. Pass another cv or more candidates."
             )
+        weight = params.get("sample_weight")
+        context = begin_fit(self, X, y, weight, max_subtasks=1 + bool(self.refit))
         trials = self._prepare(candidates, splits, X, y, routed.estimator.fit)
         scoring = _Scoring(self, scorers, X, y, routed.scorer.score, trials)
+        task = context.subcontext(task_name="search")
+        task.call_on_fit_task_begin(estimator=self)
         self._train(trials, scoring)
+        task.call_on_fit_task_end(estimator=self)
         out = [trial.result for trial in trials]
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
@@ -135,8 +147,9 @@ class _StackedSearch:
         self.n_splits_ = n_splits
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         if self.refit:
-            self._refit(X, y, routed.estimator.fit)
+            self._refit(X, y, routed.estimator.fit, context)
         self.cv_results_ = results
+        end_fit(context, self, X, y, weight)
         return self
 
     def _prepare(self, candidates, splits, X, y, fit_params):
@@ -210,11 +223,15 @@ class _StackedSearch:
                 self.best_score_ = means[self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, X, y, fit_params):
+    def _refit(self, X, y, fit_params, context):
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        start = time.perf_counter()
-        self.best_estimator_ = best.fit(X, y, **fit_params)
-        self.refit_time_ = time.perf_counter() - start
+        task = context.subcontext(task_name="refit-with-best-params")
+        with task.propagate_callback_context(best):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            start = time.perf_counter()
+            self.best_estimator_ = best.fit(X, y, **fit_params)
+            self.refit_time_ = time.perf_counter() - start
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
 
