@@ -154,15 +154,15 @@ class Course:
     def _norm_prior(self):
         return self.job.progress.norm_prior * NORM_MOMENTUM**self._n_steps
 
-    def finish(self, arrays, resumed_from, optimizer=None, optimizer_label=""):
+    def finish(self, arrays, resumed_from=None, optimizer=None, optimizer_label=""):
         """What came of it.
 
         Parameters
         ----------
         arrays : list of ndarray
             Weights to predict with, as layer arrays.
-        resumed_from : list of ndarray
-            Weights to go on from, which an average leaves out.
+        resumed_from : list of ndarray, default=None
+            Weights to go on from, where these are an average; None for the same.
         optimizer : list of ndarray, default=None
             The optimizer's variables, to go on with.
         optimizer_label : str, default=""
@@ -179,14 +179,14 @@ class Course:
         norm_prior = self._norm_prior
         if self._best is not None:
             arrays, norm_prior = self._best
-            resumed_from = arrays
+            resumed_from = None
         if not all(np.isfinite(array).all() for array in arrays):
             raise self._diverged("weights are no longer finite")
         coefs, intercepts, norms = fold(self.job.network, arrays, norm_prior)
         adaptive = self.learning_rate.schedule == "adaptive"
         progress = Progress(
             seed=self.job.progress.seed,
-            arrays=resumed_from,
+            arrays=arrays if resumed_from is None else resumed_from,
             norm_prior=norm_prior,
             optimizer=optimizer,
             optimizer_label=optimizer_label,

@@ -15,16 +15,30 @@ from skdigits._forward import cast
 _RESIDENT_BYTES = 16 * 2**20
 # Larger data goes there in chunks of this size.
 _CHUNK_BYTES = 4 * 2**20
-# Compiled programs are made for a multiple of this many rows, so that the folds of
-# a cross-validation, a row more or less, share one.
-ROW_BUCKET = 1024
+# See `padded_length`.
+_ROW_BUCKET = 1024
+
+
+def padded_length(n_rows):
+    """Rows that a compiled program is made for, to hold so many.
+
+    It is rounded up, so that the folds of a cross-validation, a row more or less,
+    share a program.
+    """
+    return -(-n_rows // _ROW_BUCKET) * _ROW_BUCKET
+
+
+def dtype_to_hand_over(X, dtype):
+    """uint8 for rows of uint8, `dtype`, the network's, for others."""
+    return np.dtype(np.uint8 if X.dtype == np.uint8 else dtype)
 
 
 @dataclass
 class Batches:
     """Rows in the order of training, a whole number of batches an epoch.
 
-    An epoch, or a chunk of one, is filled up with rows of weight 0.
+    An epoch, or a chunk of one, is filled up with rows of weight 0. Shapes are those
+    for one network; `StackProgram.run` says what they are for a stack.
 
     Parameters
     ----------
@@ -88,7 +102,7 @@ class RowFeed:
         self._weight = weight.astype(dtype, copy=False)
         self._rows = rows
         self._batch_size = batch_size
-        self.x_dtype = np.dtype(np.uint8 if X.dtype == np.uint8 else dtype)
+        self.x_dtype = dtype_to_hand_over(X, dtype)
         self._padded = padded
         self._held = None
         self.n_samples = X.shape[0] if rows is None else len(rows)
@@ -96,7 +110,7 @@ class RowFeed:
         self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
         self.n_epochs = n_epochs if self._resident else 1
         if self._resident:
-            self._capacity = -(-self.n_samples // ROW_BUCKET) * ROW_BUCKET
+            self._capacity = padded_length(self.n_samples)
         else:
             batches = max(1, _CHUNK_BYTES // (row_bytes * batch_size))
             self._capacity = batches * batch_size

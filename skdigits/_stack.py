@@ -69,33 +69,6 @@ class StackSpec:
     n_batches: int | None
 
 
-@dataclass
-class StackBatches:
-    """Rows for every stream in the order of training.
-
-    Parameters
-    ----------
-    X : tensor of shape (n_rows, n_features)
-    index : ndarray of int32 of shape (n_batches, n_streams, batch_size)
-        A row of X for each position.
-    y : ndarray of int32 of shape (n_batches, n_streams, batch_size)
-    weight : ndarray of shape (n_batches, n_streams, n_networks, batch_size)
-        Weights, 0 for padding, divided by the number of rows in the batch.
-    n_in_batch : ndarray of shape (n_batches_per_epoch, n_streams)
-    start : int
-        Batches of the epoch before these.
-    n_epochs : int
-    """
-
-    X: object
-    index: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
-    n_in_batch: np.ndarray
-    start: int
-    n_epochs: int
-
-
 class StackProgram:
     """Stacked weights, the Keras optimizer that updates them, and the program.
 
@@ -219,7 +192,10 @@ class StackProgram:
 
         Parameters
         ----------
-        batches : StackBatches
+        batches : Batches
+            With `index` and `y` of shape (n_batches, n_streams, batch_size), `weight`
+            of shape (n_batches, n_streams, n_networks, batch_size) and `n_in_batch`
+            of shape (n_batches_per_epoch, n_streams).
         rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_streams, n_networks)
             Learning rate of each step.
         alpha, smoothing : ndarray of shape (n_streams, n_networks)

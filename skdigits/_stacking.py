@@ -13,17 +13,18 @@ from itertools import pairwise
 import numpy as np
 
 from skdigits._course import Course
+from skdigits._feeding import Batches, dtype_to_hand_over, padded_length
 from skdigits._forward import cast
 from skdigits._program_cache import programs
-from skdigits._stack import StackBatches, StackProgram, StackSpec
+from skdigits._stack import StackProgram, StackSpec
 from skdigits._tensorflow import load_keras
 from skdigits._training import (
-    ROW_BUCKET,
     choose_optimizer,
     effective_batch_size,
     is_worth_compiling,
     train,
     warn_not_converged,
+    work_of_step,
 )
 
 # What a stack may take in memory: weights, gradients, what the optimizer keeps and
@@ -134,7 +135,7 @@ def _common(keras, job, place):
         optimizer,
         batch_size,
         -(-data.n_samples // batch_size),  # steps in an epoch
-        "uint8" if data.X.dtype == np.uint8 else network.dtype,
+        dtype_to_hand_over(data.X, network.dtype).name,
         dropout,
         dropout and network.dropout[0] > 0,
         # A compiled program draws other numbers for dropout.
@@ -142,9 +143,8 @@ def _common(keras, job, place):
     )
 
 
-def _work(widths, network, batch_size):
-    sizes = (network.n_features, *widths, network.n_outputs)
-    return 6 * batch_size * sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+def _padded_sizes(network, widths):
+    return (network.n_features, *widths, network.n_outputs)
 
 
 def _step_seconds(n_networks, work):
@@ -165,7 +165,8 @@ def _divide_by_width(jobs, places):
         group = widths[start:stop]
         n_networks = sum(len(by_widths[width]) for width in group)
         epochs = max(jobs[by_widths[width][0]].params.max_iter for width in group)
-        work = _work(np.max(group, axis=0), job.network, batch_size)
+        sizes = _padded_sizes(job.network, np.max(group, axis=0))
+        work = work_of_step(sizes, batch_size)
         return _COMPILING + epochs * steps * _step_seconds(n_networks, work)
 
     # The cheapest way to cut the sorted widths into groups.
@@ -187,7 +188,7 @@ def _divide_by_width(jobs, places):
 def _divide_by_memory(jobs, places):
     job = jobs[places[0]]
     widths = np.max([jobs[p].network.hidden_layer_sizes for p in places], axis=0)
-    sizes = (job.network.n_features, *widths, job.network.n_outputs)
+    sizes = _padded_sizes(job.network, widths)
     n_weights = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
     batch_size = effective_batch_size(job.params, job.data.n_samples)
     # Weights, gradients, two of the optimizer's, a copy; activations both ways.
@@ -299,13 +300,10 @@ class _StackRun:
             if rate
         )
         n_streams, n_networks = len(self.streams), self.n_networks
-        self.max_iter = max(member.course.max_iter for member in members)
         compiled = is_worth_compiling(
             members[0].job, n_networks=1 if dropouts else len(members)
         )
-        self.x_dtype = np.dtype(
-            np.uint8 if self.sources[0].dtype == np.uint8 else network.dtype
-        )
+        self.x_dtype = dtype_to_hand_over(self.sources[0], network.dtype)
         row_bytes = network.n_features * self.x_dtype.itemsize
         n_rows = sum(X.shape[0] for X in self.sources)
         self.resident = n_rows * row_bytes <= _RESIDENT_BYTES
@@ -314,7 +312,7 @@ class _StackRun:
         if self.resident:
             self.capacity = n_rows
             fitting = _CALL_BYTES / (batch_bytes * self.n_steps)
-            work = _work(widths, network, self.batch_size)
+            work = work_of_step(_padded_sizes(network, widths), self.batch_size)
             seconds = self.n_steps * _step_seconds(len(members), work)
             self.n_epochs = int(
                 np.clip(min(fitting, _CALL / seconds), 1, _MOST_EPOCHS_IN_A_CALL)
@@ -326,7 +324,7 @@ class _StackRun:
             self.capacity = self.n_batches * self.batch_size * n_streams
             self.n_epochs = 1
         if compiled:
-            self.capacity = -(-self.capacity // ROW_BUCKET) * ROW_BUCKET
+            self.capacity = padded_length(self.capacity)
         return StackSpec(
             n_streams=n_streams,
             n_networks=n_networks,
@@ -476,7 +474,7 @@ class _StackRun:
             filled[:n_steps] = np.moveaxis(values, 1, -1)
             return filled
 
-        return StackBatches(
+        return Batches(
             X,
             by_batch(index, np.int32),
             by_batch(y, np.int32),
@@ -525,8 +523,7 @@ class _StackRun:
         shapes = {m.place: m.shapes for m in members}
         arrays = self.program.averaged_arrays(shapes)
         for member in members:
-            kept = arrays[member.place]
             try:
-                member.outcome = member.course.finish(kept, kept)
+                member.outcome = member.course.finish(arrays[member.place])
             except ValueError as error:
                 member.outcome = error

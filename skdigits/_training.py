@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdigits._course import Course
-from skdigits._feeding import ROW_BUCKET, RowFeed
+from skdigits._feeding import RowFeed, padded_length
 from skdigits._optimizer import OptimizerSpec
 from skdigits._program import ProgramSpec, TrainingProgram
 from skdigits._program_cache import programs
@@ -129,7 +129,7 @@ def effective_batch_size(params, n_samples):
 
     It is rounded, so that the folds of a cross-validation still share a program.
     """
-    return min(int(params.batch_size), -(-n_samples // ROW_BUCKET) * ROW_BUCKET)
+    return min(int(params.batch_size), padded_length(n_samples))
 
 
 def is_worth_compiling(job, incremental=False, n_networks=1):
@@ -154,13 +154,18 @@ def is_worth_compiling(job, incremental=False, n_networks=1):
 
 def _cost_of_step(network, batch_size):
     """Time of a step, in units of what a step of a tiny network takes."""
-    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(network.layer_sizes))
-    return 1 + 6 * batch_size * n_weights / _WORK_WORTH_A_STEP
+    return 1 + work_of_step(network.layer_sizes, batch_size) / _WORK_WORTH_A_STEP
+
+
+def work_of_step(layer_sizes, batch_size):
+    """Floating-point operations of the matrix products of a step."""
+    return 6 * batch_size * sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes))
 
 
 def _epochs_in_a_call(network, batch_size, n_samples):
-    n_rows = -(-n_samples // ROW_BUCKET) * ROW_BUCKET
-    cost = -(-n_rows // batch_size) * _cost_of_step(network, batch_size)
+    cost = -(-padded_length(n_samples) // batch_size) * _cost_of_step(
+        network, batch_size
+    )
     return int(np.clip(_STEPS_IN_A_CALL // cost, 1, _MOST_EPOCHS_IN_A_CALL))
 
 
@@ -263,7 +268,7 @@ class _Run:
 
     def _so_far(self):
         """What training has made by now."""
-        return self.course.finish(*[self._arrays_to_predict_with()] * 2)
+        return self.course.finish(self._arrays_to_predict_with())
 
     def _arrays_to_predict_with(self):
         if self.program.spec.optimizer.averages:
