@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from skdigits._forward import cast
+from skdigits._tensorflow import load_tensorflow
 
 # Data up to this size is held on the device as a whole.
 _RESIDENT_BYTES = 16 * 2**20
 # Larger data goes there in chunks of this size.
 _CHUNK_BYTES = 4 * 2**20
+# TensorFlow copies what doesn't start at a multiple of so many bytes.
+_ALIGNMENT = 64
 # See `padded_length`.
 _ROW_BUCKET = 1024
 
@@ -65,6 +68,72 @@ class Batches:
     n_epochs: int
 
 
+class RowsOnDevice:
+    """A tensor of rows, filled anew again and again without a copy on the way.
+
+    TensorFlow would copy a NumPy array twice, into fresh memory every time, which
+    takes longer than training a small network on it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (capacity, n_features)
+    dtype : dtype
+
+    Attributes
+    ----------
+    tensor : tensor of that shape and dtype
+        Not to be read while `take` runs.
+    """
+
+    def __init__(self, shape, dtype):
+        tf = load_tensorflow()
+        n_bytes = int(np.prod(shape)) * dtype.itemsize
+        memory = np.zeros(n_bytes + _ALIGNMENT, dtype=np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        aligned = memory[start : start + n_bytes]
+        self._array = aligned.view(dtype).reshape(shape)
+        self.tensor = tf.experimental.dlpack.from_dlpack(self._array.__dlpack__())
+
+    def take(self, X, index, start=0):
+        """Put rows of `X` there, the first at `start`.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+        index : ndarray of int of shape (n_rows,) or slice
+        start : int, default=0
+
+        Returns
+        -------
+        stop : int
+            Where the next row would go.
+
+        Raises
+        ------
+        ValueError
+            If a value is too large for the tensor's dtype.
+        """
+        if isinstance(index, slice):
+            n_rows = len(range(*index.indices(X.shape[0])))
+        else:
+            n_rows = len(index)
+        place = self._array[start : start + n_rows]
+        if isinstance(index, np.ndarray) and _can_be_taken_straight(X, place.dtype):
+            # In any other mode NumPy takes the rows into a copy of `place` first.
+            np.take(X, index, axis=0, out=place, mode="clip")
+        else:
+            some = X[index]
+            place[...] = cast(
+                some.toarray() if hasattr(some, "toarray") else some, place.dtype
+            )
+        return start + n_rows
+
+
+def _can_be_taken_straight(X, dtype):
+    return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
+
+
 class RowFeed:
     """Rows of a training set, in any order asked for.
 
@@ -103,8 +172,7 @@ class RowFeed:
         self._rows = rows
         self._batch_size = batch_size
         self.x_dtype = dtype_to_hand_over(X, dtype)
-        self._padded = padded
-        self._held = None
+        self._rows_on_device = None
         self.n_samples = X.shape[0] if rows is None else len(rows)
         row_bytes = X.shape[1] * self.x_dtype.itemsize
         self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
@@ -132,17 +200,21 @@ class RowFeed:
         batches : Batches
         """
         index = orders if self._rows is None else self._rows[orders]
+        if self._rows_on_device is None:
+            shape = self._capacity, self._X.shape[1]
+            self._rows_on_device = RowsOnDevice(shape, self.x_dtype)
+            if self._resident:
+                every = slice(None) if self._rows is None else self._rows
+                self._rows_on_device.take(self._X, every)
+        X = self._rows_on_device.tensor
         if self._resident:
-            if self._held is None:
-                kept = slice(None) if self._rows is None else self._rows
-                self._held = self._take(kept)
-            yield self._batches(self._held, orders, index, 0)
+            yield self._batches(X, orders, index, 0)
             return
         for start in range(0, self.n_samples, self._capacity):
             chunk = index[:, start : start + self._capacity]
             in_turn = np.arange(chunk.shape[1])[None]
-            n_before = start // self._batch_size
-            yield self._batches(self._take(chunk[0]), in_turn, chunk, n_before)
+            self._rows_on_device.take(self._X, chunk[0])
+            yield self._batches(X, in_turn, chunk, start // self._batch_size)
 
     def _batches(self, X, positions, index, start):
         n_epochs, n_rows = index.shape
@@ -168,15 +240,3 @@ class RowFeed:
         epochs = filled[: n_epochs * n_batches * self._batch_size]
         epochs.reshape(n_epochs, -1)[:, :n_rows] = values
         return filled
-
-    def _take(self, index):
-        import tensorflow as tf
-
-        X = self._X[index]
-        if hasattr(X, "toarray"):
-            X = X.toarray()
-        X = cast(X, self.x_dtype)
-        missing = self._capacity - len(X)
-        if self._padded and missing:
-            X = np.concatenate([X, np.zeros((missing, X.shape[1]), dtype=X.dtype)])
-        return tf.constant(X)

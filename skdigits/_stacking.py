@@ -13,8 +13,12 @@ from itertools import pairwise
 import numpy as np
 
 from skdigits._course import Course
-from skdigits._feeding import Batches, dtype_to_hand_over, padded_length
-from skdigits._forward import cast
+from skdigits._feeding import (
+    Batches,
+    RowsOnDevice,
+    dtype_to_hand_over,
+    padded_length,
+)
 from skdigits._program_cache import programs
 from skdigits._stack import StackProgram, StackSpec
 from skdigits._tensorflow import load_keras
@@ -351,7 +355,10 @@ class _StackRun:
         with programs.checkout(self.spec, StackProgram) as program:
             self.program = program
             program.load({m.place: m.job.progress.arrays for m in self.members})
-            self.held = None
+            shape = self.capacity, self.network.n_features
+            self.rows_on_device = RowsOnDevice(shape, self.x_dtype)
+            if self.resident:
+                self._put_on_device((X, slice(None)) for X in self.sources)
             while active := [m for m in self.members if m.outcome is None]:
                 self._train_some(active)
         return [member.outcome for member in self.members]
@@ -434,26 +441,27 @@ class _StackRun:
                     member.course.weight[rows] * share
                 )
         if self.resident:
-            if self.held is None:
-                self.held = self._to_device(self.sources)
             starts = np.cumsum([0, *(X.shape[0] for X in self.sources)])
             offsets = [starts[self.streams[s][0].source] for s in range(n_streams)]
             yield self._package(
-                self.held, positions + np.array(offsets), y, weight, n_in_batch, 0
+                self.rows_on_device.tensor,
+                positions + np.array(offsets),
+                y,
+                weight,
+                n_in_batch,
+                0,
             )
             return
         for start in range(0, self.n_steps, self.n_batches):
             chunk = slice(start * B, (start + self.n_batches) * B)
             rows = positions[0, chunk]
-            X = self._to_device(
-                [
-                    self.sources[self.streams[s][0].source][rows[:, s]]
-                    for s in range(n_streams)
-                ]
+            self._put_on_device(
+                (self.sources[self.streams[s][0].source], rows[:, s])
+                for s in range(n_streams)
             )
             in_turn = np.arange(rows.size).reshape(n_streams, -1).T[None]
             yield self._package(
-                X,
+                self.rows_on_device.tensor,
                 in_turn,
                 y[:, chunk],
                 weight[:, chunk],
@@ -484,17 +492,11 @@ class _StackRun:
             n_epochs,
         )
 
-    def _to_device(self, parts):
-        import tensorflow as tf
-
-        dense = [X.toarray() if hasattr(X, "toarray") else X for X in parts]
-        n_rows = self.capacity if self.spec.compiled else sum(map(len, dense))
-        X = np.zeros((n_rows, self.network.n_features), dtype=self.x_dtype)
-        start = 0
-        for part in dense:
-            X[start : start + len(part)] = cast(part, self.x_dtype)
-            start += len(part)
-        return tf.constant(X)
+    def _put_on_device(self, parts):
+        """One part, (X, index), behind the other."""
+        stop = 0
+        for X, index in parts:
+            stop = self.rows_on_device.take(X, index, stop)
 
     def _validate(self, members):
         validated = [m for m in members if m.job.data.validation is not None]
