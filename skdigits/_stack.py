@@ -1,10 +1,10 @@
 """Many networks trained by one TensorFlow program.
 
-The networks stand in a rectangle: a row of it, a stream, is trained on the same
-rows in the same order (the candidates of one fold), so that the first layer of all
-its networks is one matrix product. Hidden layers are padded to a common width.
-A unit without weights has no gradient and stays without, so padding changes nothing;
-where the activation of 0 isn't 0, it is masked.
+The networks stand in a rectangle. A row of it, a stream, is trained on the same rows
+of data in the same order (the candidates of one fold), so that the first layer of all
+its networks is one matrix product. A stream has blocks of equal shape, and a block
+holds one network or several side by side; between layers a mask keeps these apart.
+What a block has too many has no weights, so has no gradient, and stays without.
 """
 
 from dataclasses import dataclass
@@ -23,22 +23,24 @@ class StackSpec:
 
     Parameters
     ----------
-    n_streams, n_networks : int
-        Streams, and networks in each.
+    n_streams, n_blocks, n_networks : int
+        Streams, blocks in each, networks in a block.
     n_features : int
     widths : tuple of int
-        Padded hidden layer sizes.
+        Units of each hidden layer of a block.
     n_outputs : int
     out_activation, activation : str
     rescale : float or None
     dtype, x_dtype : str
-    dropouts : tuple of (stream, network, layer, width, rate)
+    dropouts : tuple of (Place, layer, width, rate)
         Where there is dropout: layer 0 is the input. In a stream with dropout of the
         input there is one network.
     optimizer : OptimizerSpec
     batch_size : int
     penalized : bool
         Whether any network has an L2 term.
+    same_rate : bool
+        Whether all networks have the same learning rate.
     compiled : bool
         Whether XLA compiles the program.
     floatx : str
@@ -49,6 +51,7 @@ class StackSpec:
     """
 
     n_streams: int
+    n_blocks: int
     n_networks: int
     n_features: int
     widths: tuple
@@ -62,6 +65,7 @@ class StackSpec:
     optimizer: OptimizerSpec
     batch_size: int
     penalized: bool
+    same_rate: bool
     compiled: bool
     floatx: str
     n_epochs: int
@@ -81,38 +85,32 @@ class StackProgram:
         keras = self._keras = load_keras()
         self._tf = load_tensorflow()
         self.spec = spec
-        S, C, dtype = spec.n_streams, spec.n_networks, spec.dtype
+        S, C, dtype = spec.n_streams, spec.n_blocks, spec.dtype
 
         def variable(shape, name):
             return keras.Variable(np.zeros(shape, dtype=dtype), dtype=dtype, name=name)
 
-        # The first layer has the networks of a stream side by side, (S, F, C, width),
+        # The first layer has the blocks of a stream side by side, (S, F, C, width),
         # which is one matrix a stream; the others are a matrix each.
         first, *others = spec.widths
-        self._first = [
+        self._variables = [
             variable((S, spec.n_features, C, first), "kernel_1"),
             variable((S, 1, C, first), "bias_1"),
         ]
-        self._others = []
-        sizes = [first, *others, spec.n_outputs]
+        sizes = [first, *others, spec.n_networks * spec.n_outputs]
         for number, (n_in, n_out) in enumerate(pairwise(sizes), start=2):
-            self._others += [
+            self._variables += [
                 variable((S, C, n_in, n_out), f"kernel_{number}"),
                 variable((S, C, 1, n_out), f"bias_{number}"),
             ]
-        self._units = []
-        if spec.activation == "logistic":
-            self._units = [
-                variable((S, 1, C, first), "units_1"),
-                *(variable((S, C, 1, width), "units") for width in others),
-            ]
-        # A learning rate for each network must line up with its axis, so the two
-        # layouts have an optimizer each.
-        self._rates = [_rate_schedule(keras), _rate_schedule(keras)]
+        # A learning rate for each network must line up with the units, so there is
+        # an optimizer for each layer then.
+        n_groups = 1 if spec.same_rate else len(spec.widths) + 1
+        self._rates = [_rate_schedule(keras) for _ in range(n_groups)]
         self._optimizers = [
             spec.optimizer.build(learning_rate=rate) for rate in self._rates
         ]
-        for optimizer, variables in self._groups():
+        for optimizer, variables in self._groups(self._variables):
             optimizer.build(variables)
         self._fresh = [
             [copy_of(v) for v in optimizer.variables] for optimizer in self._optimizers
@@ -124,10 +122,13 @@ class StackProgram:
     def n_bytes(self):
         """Memory that its variables take."""
         of_optimizers = [v for o in self._optimizers for v in o.variables]
-        return bytes_of([*self._variables, *self._units, *of_optimizers])
+        return bytes_of([*self._variables, *of_optimizers])
 
-    def _groups(self):
-        return list(zip(self._optimizers, [self._first, self._others], strict=True))
+    def _groups(self, of_variables):
+        """An optimizer, and what of a list in the order of variables goes with it."""
+        size = len(of_variables) // len(self._optimizers)
+        for number, optimizer in enumerate(self._optimizers):
+            yield optimizer, of_variables[number * size : (number + 1) * size]
 
     def load(self, networks):
         """Set the weights, and fresh optimizers.
@@ -135,44 +136,60 @@ class StackProgram:
         Parameters
         ----------
         networks : dict
-            Layer arrays by (stream, network).
+            Layer arrays by Place.
         """
-        values = [np.zeros(v.shape, self.spec.dtype) for v in self._variables]
-        units = [np.zeros(v.shape, self.spec.dtype) for v in self._units]
-        for (stream, network), arrays in networks.items():
-            views = _views(values, (stream, network))
+        spec, tf = self.spec, self._tf
+        values = [np.zeros(v.shape, spec.dtype) for v in self._variables]
+        owners = [
+            np.full((spec.n_streams, spec.n_blocks, width), -1, dtype=np.int32)
+            for width in spec.widths
+        ]
+        for place, arrays in networks.items():
+            shapes = [array.shape for array in arrays]
+            views = self._views(values, place, shapes)
             for view, array in zip(views, arrays, strict=True):
-                view[tuple(map(slice, array.shape))] = array
-            for layer, used in enumerate(units):
-                view = used[stream, network, 0] if layer else used[stream, 0, network]
-                view[: len(arrays[2 * layer + 1])] = 1
-        assign([*self._variables, *self._units], [*values, *units])
+                view[...] = array
+            for owner, start, (width,) in zip(
+                owners, place.starts, shapes[1:-1:2], strict=True
+            ):
+                owner[place.stream, place.block, start : start + width] = place.number
+        assign(self._variables, values)
         for optimizer, fresh in zip(self._optimizers, self._fresh, strict=True):
             assign(optimizer.variables, fresh)
+        self._owners = [tf.constant(owner) for owner in owners]
 
-    @property
-    def _variables(self):
-        return [*self._first, *self._others]
+    def _views(self, values, place, shapes):
+        """Arrays of one network, in the order of layer arrays, as views of `values`."""
+        s, c, n_outputs = place.stream, place.block, self.spec.n_outputs
+        starts = [0, *place.starts, place.number * n_outputs]
+        for layer, (start_in, start) in enumerate(pairwise(starts)):
+            n_in, n_out = shapes[2 * layer]
+            rows = slice(start_in, start_in + n_in)
+            columns = slice(start, start + n_out)
+            kernel, bias = values[2 * layer : 2 * layer + 2]
+            if layer:
+                yield kernel[s, c, rows, columns]
+                yield bias[s, c, 0, columns]
+            else:
+                yield kernel[s, rows, c, columns]
+                yield bias[s, 0, c, columns]
 
     def arrays(self, shapes):
-        """Copies of the weights of some networks, without padding.
+        """Copies of the weights of some networks.
 
         Parameters
         ----------
         shapes : dict
-            Shapes of layer arrays by (stream, network).
+            Shapes of layer arrays by Place.
 
         Returns
         -------
         arrays : dict
-            Layer arrays by (stream, network).
+            Layer arrays by Place.
         """
         values = [variable.numpy() for variable in self._variables]
         return {
-            place: [
-                np.array(view[tuple(map(slice, shape))])
-                for view, shape in zip(_views(values, place), wanted, strict=True)
-            ]
+            place: [np.array(view) for view in self._views(values, place, wanted)]
             for place, wanted in shapes.items()
         }
 
@@ -181,7 +198,7 @@ class StackProgram:
         if not self.spec.optimizer.averages:
             return self.arrays(shapes)
         current = [copy_of(variable) for variable in self._variables]
-        for optimizer, variables in self._groups():
+        for optimizer, variables in self._groups(self._variables):
             optimizer.finalize_variable_values(variables)
         averaged = self.arrays(shapes)
         assign(self._variables, current)
@@ -194,17 +211,18 @@ class StackProgram:
         ----------
         batches : Batches
             With `index` and `y` of shape (n_batches, n_streams, batch_size), `weight`
-            of shape (n_batches, n_streams, n_networks, batch_size) and `n_in_batch`
-            of shape (n_batches_per_epoch, n_streams).
-        rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_streams, n_networks)
+            of shape (n_batches, n_streams, n_blocks, n_networks, batch_size) and
+            `n_in_batch` of shape (n_batches_per_epoch, n_streams).
+        rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_streams, n_blocks, \
+                n_networks)
             Learning rate of each step.
-        alpha, smoothing : ndarray of shape (n_streams, n_networks)
+        alpha, smoothing : ndarray of shape (n_streams, n_blocks, n_networks)
         seeds : ndarray of shape (n_dropouts, 2)
             Seed of each of `spec.dropouts` at the start of the epoch.
 
         Returns
         -------
-        losses : ndarray of shape (n_epochs, n_streams, n_networks)
+        losses : ndarray of shape (n_epochs, n_streams, n_blocks, n_networks)
             Sum over the batches of the batch's loss times its number of rows.
         """
         spec = self.spec
@@ -231,6 +249,7 @@ class StackProgram:
             *map(tf.constant, (batches.index, batches.y, batches.weight)),
             *map(tf.constant, floats),
             tf.constant(seeds),
+            self._owners,
             tf.constant(batches.start, tf.int32),
             tf.constant(n_per_epoch, tf.int32),
         ]
@@ -245,18 +264,20 @@ class StackProgram:
         tf, spec = self._tf, self.spec
         n_rows = spec.n_rows if spec.compiled else None
         n_batches = spec.n_batches if spec.compiled else None
-        S, C, B = spec.n_streams, spec.n_networks, spec.batch_size
+        S, C, N = spec.n_streams, spec.n_blocks, spec.n_networks
+        B = spec.batch_size
         program = tf.function(self._train, jit_compile=spec.compiled, autograph=False)
         return program.get_concrete_function(
             tf.TensorSpec((n_rows, spec.n_features), spec.x_dtype),
             tf.TensorSpec((n_batches, S, B), tf.int32),
             tf.TensorSpec((n_batches, S, B), tf.int32),
-            tf.TensorSpec((n_batches, S, C, B), spec.dtype),
-            tf.TensorSpec((n_batches, S, C), spec.dtype),
+            tf.TensorSpec((n_batches, S, C, N, B), spec.dtype),
+            tf.TensorSpec((n_batches, S, C, N), spec.dtype),
             tf.TensorSpec((n_batches, S), spec.dtype),
-            tf.TensorSpec((S, C), spec.dtype),
-            tf.TensorSpec((S, C), spec.dtype),
+            tf.TensorSpec((S, C, N), spec.dtype),
+            tf.TensorSpec((S, C, N), spec.dtype),
             tf.TensorSpec((len(spec.dropouts), 2), tf.int64),
+            [tf.TensorSpec((S, C, width), tf.int32) for width in spec.widths],
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
@@ -273,15 +294,17 @@ class StackProgram:
         alpha,
         smoothing,
         seeds,
+        owners,
         first_step,
         n_per_epoch,
         n_steps,
     ):
         tf, spec = self._tf, self.spec
         dtype = tf.as_dtype(spec.dtype)
+        owners = [*owners, self._owners_of_outputs()]
 
         def step(number, losses):
-            rows = tf.gather(n_in_batch, number)[:, None]
+            rows = tf.gather(n_in_batch, number)[:, None, None]
             in_epoch = tf.cast(number % n_per_epoch + first_step, tf.int64)
             masks = self._dropout_masks(seeds + tf.stack([0, in_epoch]))
             loss = self._step(
@@ -292,11 +315,12 @@ class StackProgram:
                 alpha / rows,
                 smoothing,
                 masks,
+                owners,
             )
             of_epoch = tf.one_hot(number // n_per_epoch, spec.n_epochs, dtype=dtype)
-            return number + 1, losses + of_epoch[:, None, None] * (loss * rows)
+            return number + 1, losses + of_epoch[:, None, None, None] * (loss * rows)
 
-        shape = (spec.n_epochs, spec.n_streams, spec.n_networks)
+        shape = (spec.n_epochs, spec.n_streams, spec.n_blocks, spec.n_networks)
         _, losses = tf.while_loop(
             lambda number, losses: number < n_steps,
             step,
@@ -312,7 +336,7 @@ class StackProgram:
         tf, keras, spec = self._tf, self._keras, self.spec
         masks = {}
         state = self._generator.state
-        for number, (*place, width, rate) in enumerate(spec.dropouts):
+        for number, (place, layer, width, rate) in enumerate(spec.dropouts):
             seed = tf.cast(seeds[number], state.dtype)
             with keras.StatelessScope(state_mapping=[(state, seed)]):
                 mask = keras.random.dropout(
@@ -320,7 +344,9 @@ class StackProgram:
                     rate,
                     seed=self._generator,
                 )
-            masks[tuple(place)] = mask
+            start = place.starts[layer - 1] if layer else 0
+            of_block = masks.setdefault((layer, place.stream, place.block), [])
+            of_block.append((start, mask))
         return [self._stacked_masks(masks, layer) for layer in range(self._n_layers)]
 
     @property
@@ -329,61 +355,88 @@ class StackProgram:
 
     def _stacked_masks(self, masks, layer):
         tf, spec = self._tf, self.spec
-        if not any(place[2] == layer for place in masks):
+        if not any(where[0] == layer for where in masks):
             return None
         width = (spec.n_features, *spec.widths)[layer]
-        ones = tf.ones((spec.batch_size, width), spec.dtype)
 
-        def mask_of(stream, network):
-            mask = masks.get((stream, network, layer))
-            if mask is None:
-                return ones
-            return tf.pad(mask, [[0, 0], [0, width - mask.shape[1]]])
+        def mask_of(stream, block):
+            parts, stop = [], 0
+            for start, mask in sorted(
+                masks.get((layer, stream, block), []), key=lambda part: part[0]
+            ):
+                parts += [tf.ones((spec.batch_size, start - stop), spec.dtype), mask]
+                stop = start + mask.shape[1]
+            parts.append(tf.ones((spec.batch_size, width - stop), spec.dtype))
+            return tf.concat(parts, axis=1)
 
         # Dropout of the input: there is one network in each stream.
-        networks = range(spec.n_networks) if layer else [0]
+        blocks = range(spec.n_blocks) if layer else [0]
         stacked = tf.stack(
-            [mask_of(s, c) for s in range(spec.n_streams) for c in networks]
+            [mask_of(s, c) for s in range(spec.n_streams) for c in blocks]
         )
         if not layer:
             return stacked
-        shape = (spec.n_streams, spec.n_networks, spec.batch_size, width)
+        shape = (spec.n_streams, spec.n_blocks, spec.batch_size, width)
         return tf.reshape(stacked, shape)
 
-    def _step(self, X, y, weight, rates, alpha, smoothing, masks):
-        """One batch of every network. Returns their losses, (S, C)."""
+    def _owners_of_outputs(self):
+        tf, spec = self._tf, self.spec
+        owners = tf.repeat(tf.range(spec.n_networks), spec.n_outputs)
+        shape = (spec.n_streams, spec.n_blocks, spec.n_networks * spec.n_outputs)
+        return tf.broadcast_to(owners, shape)
+
+    @property
+    def _is_masked(self):
+        """Whether a gradient may be other than 0 where there is to be no weight."""
+        return self.spec.n_networks > 1 or self.spec.activation == "logistic"
+
+    def _step(self, X, y, weight, rates, alpha, smoothing, masks, owners):
+        """One batch of every network. Returns their losses, (S, C, N)."""
         tf = self._tf
-        variables = self._variables
-        tensors = [variable.value for variable in variables]
+        tensors = [variable.value for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
             Z = self._logits(X, tensors, masks)
             losses = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight, -1)
             if self.spec.penalized:
-                losses += alpha * self._squares(tensors)
+                losses += alpha * self._squares(tensors, owners)
             total = tf.reduce_sum(losses)
         gradients = tape.gradient(total, tensors)
-        self._rates[0].value = rates[:, None, :, None]
-        self._rates[1].value = rates[:, :, None, None]
-        start = 0
-        for optimizer, group in self._groups():
-            optimizer.apply(gradients[start : start + len(group)], group)
-            start += len(group)
+        if self._is_masked:
+            for layer, (of_input, of_output) in enumerate(pairwise(owners), start=1):
+                mask = of_input[..., :, None] == of_output[..., None, :]
+                # Not a product: 0 times infinity wouldn't be 0.
+                gradients[2 * layer] = tf.where(mask, gradients[2 * layer], 0)
+        self._set_rates(rates, owners)
+        pairs = zip(self._groups(gradients), self._groups(self._variables), strict=True)
+        for (optimizer, some_gradients), (_, some_variables) in pairs:
+            optimizer.apply(some_gradients, some_variables)
         return losses
 
+    def _set_rates(self, rates, owners):
+        tf = self._tf
+        if self.spec.same_rate:
+            self._rates[0].value = rates[0, 0, 0]
+            return
+        for layer, (schedule, owner) in enumerate(
+            zip(self._rates, owners, strict=True)
+        ):
+            of_units = tf.gather(rates, tf.maximum(owner, 0), batch_dims=2)
+            schedule.value = of_units[:, :, None] if layer else of_units[:, None]
+
     def _logits(self, X, tensors, masks):
-        """Outputs of every network, (S, C, B, n_outputs), for inputs (S, B, F)."""
+        """Outputs of every network, (S, C, B, N, n_outputs), for inputs (S, B, F)."""
         tf, spec = self._tf, self.spec
         kernel, bias, *others = tensors
         if spec.rescale is not None:
             X *= tf.constant(spec.rescale, X.dtype)
         if masks[0] is not None:
             X *= masks[0]
-        S, C, B = spec.n_streams, spec.n_networks, spec.batch_size
+        S, C, B = spec.n_streams, spec.n_blocks, spec.batch_size
         width = spec.widths[0]
         kernel = tf.reshape(kernel, (S, spec.n_features, C * width))
         Z = tf.reshape(X @ kernel, (S, B, C, width)) + bias
-        A = tf.transpose(self._activate(Z, tensors, 0), (0, 2, 1, 3))
+        A = tf.transpose(self._activate(Z), (0, 2, 1, 3))
         for layer, (kernel, bias) in enumerate(
             zip(others[0::2], others[1::2], strict=True), start=1
         ):
@@ -391,52 +444,45 @@ class StackProgram:
                 A *= masks[layer]
             Z = A @ kernel + bias
             if layer < len(spec.widths):
-                A = self._activate(Z, tensors, layer)
-        return Z
+                A = self._activate(Z)
+        return tf.reshape(Z, (S, C, B, spec.n_networks, spec.n_outputs))
 
-    def _activate(self, Z, tensors, layer):
+    def _activate(self, Z):
         tf = self._tf
-        function = {
+        return {
             "identity": tf.identity,
             "logistic": tf.sigmoid,
             "relu": tf.nn.relu,
             "tanh": tf.tanh,
-        }[self.spec.activation]
-        A = function(Z)
-        if self.spec.activation == "logistic":
-            A *= self._units[layer]
-        return A
+        }[self.spec.activation](Z)
 
-    def _squares(self, tensors):
-        """Half the sum of squares of the kernels of every network, (S, C)."""
-        tf = self._tf
-        squares = tf.reduce_sum(tensors[0] ** 2, axis=(1, 3))
-        for kernel in tensors[2::2]:
-            squares += tf.reduce_sum(kernel**2, axis=(2, 3))
+    def _squares(self, tensors, owners):
+        """Half the sum of squares of the kernels of every network, (S, C, N)."""
+        tf, spec = self._tf, self.spec
+        squares = 0
+        for layer, owner in enumerate(owners):
+            axis = 2 if layer else 1
+            of_units = tf.reduce_sum(tensors[2 * layer] ** 2, axis=axis)
+            is_owner = tf.one_hot(owner, spec.n_networks, dtype=spec.dtype)
+            squares += tf.reduce_sum(of_units[..., None] * is_owner, axis=2)
         return squares / 2
 
     def _cross_entropy(self, Z, y, smoothing):
-        """Loss of every row, (S, C, B), of labels (S, B)."""
+        """Loss of every row, (S, C, N, B), of labels (S, B)."""
         tf, spec = self._tf, self.spec
-        smoothing = smoothing[:, :, None, None]
+        smoothing = smoothing[:, :, None, :, None]
         if spec.out_activation == "logistic":
-            target = tf.cast(y, Z.dtype)[:, None, :, None]
+            target = tf.cast(y, Z.dtype)[:, None, :, None, None]
             target += smoothing * (0.5 - target)
-            return tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[..., 0]
-        target = tf.one_hot(y, spec.n_outputs, dtype=Z.dtype)[:, None]
-        target += smoothing * (1 / spec.n_outputs - target)
-        return tf.nn.softmax_cross_entropy_with_logits(target, Z)
-
-
-def _views(values, place):
-    """Arrays of one network, in the order of layer arrays, as views of the stack."""
-    stream, network = place
-    kernel, bias, *others = values
-    yield kernel[stream, :, network]
-    yield bias[stream, 0, network]
-    for number, value in enumerate(others):
-        array = value[stream, network]
-        yield array[0] if number % 2 else array
+            # In the shape of Z, as TensorFlow wants it.
+            target = tf.broadcast_to(target, tf.shape(Z))
+            loss = tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[..., 0]
+        else:
+            target = tf.one_hot(y, spec.n_outputs, dtype=Z.dtype)[:, None, :, None]
+            target += smoothing * (1 / spec.n_outputs - target)
+            target = tf.broadcast_to(target, tf.shape(Z))
+            loss = tf.nn.softmax_cross_entropy_with_logits(target, Z)
+        return tf.transpose(loss, (0, 1, 3, 2))
 
 
 def _rate_schedule(keras):

@@ -1,8 +1,7 @@
 """Which trainings go into one stack, and training a stack.
 
 Networks that differ in what shapes the program (depth, activation, optimizer, batch
-size and so on) can't be together; of those that can, networks of very different
-width shouldn't, because all are padded to the widest.
+size and so on) can't be together; those that can, are, as far as memory allows.
 """
 
 import dataclasses
@@ -19,6 +18,7 @@ from skdigits._feeding import (
     dtype_to_hand_over,
     padded_length,
 )
+from skdigits._packing import Packing, Place, pack
 from skdigits._program_cache import programs
 from skdigits._stack import StackProgram, StackSpec
 from skdigits._tensorflow import load_keras
@@ -41,10 +41,8 @@ _CHUNK_BYTES = 16 * 2**20
 _CALL_BYTES = 32 * 2**20
 _MOST_EPOCHS_IN_A_CALL = 16
 
-# Seconds, for deciding what to train together; only their ratio matters.
-_COMPILING = 1.2
+# Seconds of a step and of an operation in it, roughly.
 _STEP = 5e-5
-_NETWORK_STEP = 3e-6
 _FLOP = 1.1e-11
 # So long may one call take, or Ctrl-C would seem to be ignored.
 _CALL = 0.5
@@ -61,11 +59,14 @@ class Stack:
     jobs : list of Job
     source_of : list of int
         The source of each job.
+    packing : Packing
+        The place of each job.
     """
 
     sources: list
     jobs: list
     source_of: list
+    packing: Packing
 
 
 def make_stacks(jobs, n_stacks=1):
@@ -88,15 +89,13 @@ def make_stacks(jobs, n_stacks=1):
         groups[_common(keras, job, place)].append(place)
     divided = []
     for places in groups.values():
-        for similar in _divide_by_width(jobs, places):
-            divided += _divide_by_memory(jobs, similar)
+        divided += _divide_by_memory(jobs, places)
     while len(divided) < n_stacks:
         largest = max(divided, key=len)
         if len(largest) == 1:
             break
         divided.remove(largest)
-        half = len(largest) // 2
-        divided += [largest[:half], largest[half:]]
+        divided += _halves(jobs, largest)
     return [(_stack_of([jobs[place] for place in some]), some) for some in divided]
 
 
@@ -113,7 +112,7 @@ def _stack_of(jobs):
         dataclasses.replace(job, data=dataclasses.replace(job.data, X=None))
         for job in jobs
     ]
-    return Stack(sources, without, source_of)
+    return Stack(sources, without, source_of, _pack(jobs))
 
 
 def _common(keras, job, place):
@@ -137,6 +136,7 @@ def _common(keras, job, place):
         dataclasses.replace(network, hidden_layer_sizes=(), dropout=()),
         len(network.hidden_layer_sizes),
         optimizer,
+        params.max_iter,
         batch_size,
         -(-data.n_samples // batch_size),  # steps in an epoch
         dtype_to_hand_over(data.X, network.dtype).name,
@@ -147,61 +147,62 @@ def _common(keras, job, place):
     )
 
 
-def _padded_sizes(network, widths):
-    return (network.n_features, *widths, network.n_outputs)
-
-
-def _step_seconds(n_networks, work):
-    return _STEP + n_networks * (_NETWORK_STEP + work * _FLOP)
-
-
-def _divide_by_width(jobs, places):
-    """Groups of similar width, so that padding wastes less than compiling costs."""
-    by_widths = defaultdict(list)
-    for place in places:
-        by_widths[jobs[place].network.hidden_layer_sizes].append(place)
-    widths = sorted(by_widths)
-    job = jobs[places[0]]
-    batch_size = effective_batch_size(job.params, job.data.n_samples)
-    steps = -(-job.data.n_samples // batch_size)
-
-    def cost(start, stop):
-        group = widths[start:stop]
-        n_networks = sum(len(by_widths[width]) for width in group)
-        epochs = max(jobs[by_widths[width][0]].params.max_iter for width in group)
-        sizes = _padded_sizes(job.network, np.max(group, axis=0))
-        work = work_of_step(sizes, batch_size)
-        return _COMPILING + epochs * steps * _step_seconds(n_networks, work)
-
-    # The cheapest way to cut the sorted widths into groups.
-    best = [(0.0, [])]
-    for stop in range(1, len(widths) + 1):
-        best.append(
-            min(
-                (best[start][0] + cost(start, stop), [*best[start][1], stop])
-                for start in range(stop)
-            )
-        )
-    cuts = [0, *best[-1][1]]
-    return [
-        [place for width in widths[start:stop] for place in by_widths[width]]
-        for start, stop in pairwise(cuts)
-    ]
-
-
 def _divide_by_memory(jobs, places):
-    job = jobs[places[0]]
-    widths = np.max([jobs[p].network.hidden_layer_sizes for p in places], axis=0)
-    sizes = _padded_sizes(job.network, widths)
+    some = [jobs[place] for place in places]
+    if len(places) == 1 or _bytes_needed(some) <= _STACK_BYTES:
+        return [places]
+    halves = _halves(jobs, places)
+    return [part for half in halves for part in _divide_by_memory(jobs, half)]
+
+
+def _halves(jobs, places):
+    """Two parts, with the same networks if there are several streams of them."""
+    streams = _streams([jobs[place] for place in places])
+    if len(set(streams)) > 1:
+        places = [place for _, place in sorted(zip(streams, places, strict=True))]
+    half = len(places) // 2
+    return [places[:half], places[half:]]
+
+
+def _bytes_needed(jobs):
+    job, packing = jobs[0], _pack(jobs)
+    sizes = _sizes_of_block(job.network, packing)
     n_weights = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
     batch_size = effective_batch_size(job.params, job.data.n_samples)
     # Weights, gradients, two of the optimizer's, a copy; activations both ways.
     numbers = 5 * n_weights + 4 * batch_size * sum(sizes[1:])
-    n_networks = max(
-        1, _STACK_BYTES // (numbers * np.dtype(job.network.dtype).itemsize)
-    )
-    n_parts = -(-len(places) // n_networks)
-    return [part.tolist() for part in np.array_split(places, n_parts)]
+    n_blocks = packing.n_streams * packing.n_blocks
+    return n_blocks * numbers * np.dtype(job.network.dtype).itemsize
+
+
+def _pack(jobs):
+    network = jobs[0].network
+    sizes = [job.network.hidden_layer_sizes for job in jobs]
+    networks = tuple(zip(_streams(jobs), sizes, strict=True))
+    return pack(networks, network.n_features, network.n_outputs)
+
+
+def _streams(jobs):
+    """A number for each job, equal for those with the same rows in the same order."""
+    streams = {}
+    numbers = []
+    for job in jobs:
+        data = job.data
+        if any(job.network.dropout[:1]):
+            rows_and_order = len(streams)  # its inputs are its own
+        else:
+            rows_and_order = (
+                *(id(data.X), None if data.rows is None else data.rows.tobytes()),
+                *(data.y.tobytes(), data.n_samples),
+                *(job.progress.seed, bool(job.params.shuffle)),
+            )
+        numbers.append(streams.setdefault(rows_and_order, len(streams)))
+    return numbers
+
+
+def _sizes_of_block(network, packing):
+    n_outputs = packing.n_networks * network.n_outputs
+    return (network.n_features, *packing.widths, n_outputs)
 
 
 def train_stack(stack, notify=None):
@@ -220,22 +221,26 @@ def train_stack(stack, notify=None):
     """
     if len(stack.jobs) == 1:
         (job,) = stack.jobs
-        data = dataclasses.replace(job.data, X=stack.sources[0])
-        try:
-            outcome = train(dataclasses.replace(job, data=data))
-        except Exception as error:
-            outcome = error
+        outcome = _train_alone(job, stack.sources[0])
         if notify is not None:
             notify(job.params.max_iter)
         return [outcome]
     return _StackRun(stack, notify).train()
 
 
+def _train_alone(job, X):
+    data = dataclasses.replace(job.data, X=X)
+    try:
+        return train(dataclasses.replace(job, data=data))
+    except Exception as error:
+        return error
+
+
 @dataclass
 class _Member:
     """A network of a stack: its place, its course, how it came out."""
 
-    place: tuple
+    place: Place
     course: Course
     source: int
     outcome: object = None
@@ -263,47 +268,33 @@ class _StackRun:
         self.optimizer, _ = choose_optimizer(keras, first.params)
         self.batch_size = effective_batch_size(first.params, first.data.n_samples)
         self.network = first.network
-        self.members = self._arrange(keras, stack)
-        self.streams = defaultdict(list)
+        self.packing = stack.packing
+        self.members = [
+            _Member(place, Course(job, choose_optimizer(keras, job.params)[1]), source)
+            for job, source, place in zip(
+                stack.jobs, stack.source_of, stack.packing.places, strict=True
+            )
+        ]
+        # The data set of each stream, and the networks of each block.
+        self.source_of = [0] * stack.packing.n_streams
+        self.blocks = defaultdict(list)
         for member in self.members:
-            self.streams[member.place[0]].append(member)
-        self.n_networks = max(map(len, self.streams.values()))
+            self.source_of[member.place.stream] = member.source
+            self.blocks[member.place.block_index].append(member)
         self.n_steps = -(-first.data.n_samples // self.batch_size)
         self.spec = self._make_spec(keras)
 
-    def _arrange(self, keras, stack):
-        """A place in the rectangle for every network."""
-        streams = {}
-        members = []
-        taken = defaultdict(int)
-        for number, (job, source) in enumerate(
-            zip(stack.jobs, stack.source_of, strict=True)
-        ):
-            _, rate = choose_optimizer(keras, job.params)
-            rows = None if job.data.rows is None else job.data.rows.tobytes()
-            rows_and_order = (
-                *(source, rows, job.data.y.tobytes(), job.data.n_samples),
-                *(job.progress.seed, bool(job.params.shuffle)),
-            )
-            if any(job.network.dropout[:1]):
-                rows_and_order = number  # its inputs are its own
-            stream = streams.setdefault(rows_and_order, len(streams))
-            place = stream, taken[stream]
-            taken[stream] += 1
-            members.append(_Member(place, Course(job, rate), source))
-        return members
-
     def _make_spec(self, keras):
-        network, members = self.network, self.members
-        sizes = [member.job.network.hidden_layer_sizes for member in members]
-        widths = tuple(int(width) for width in np.max(sizes, axis=0))
+        network, members, packing = self.network, self.members, self.packing
         dropouts = tuple(
-            (*member.place, layer, member.job.network.layer_sizes[layer], rate)
+            (member.place, layer, member.job.network.layer_sizes[layer], rate)
             for member in members
             for layer, rate in enumerate(member.job.network.dropout)
             if rate
         )
-        n_streams, n_networks = len(self.streams), self.n_networks
+        rates = [member.course.learning_rate for member in members]
+        same_rate = len({(rate.schedule, rate.current) for rate in rates}) == 1
+        n_streams = packing.n_streams
         compiled = is_worth_compiling(
             members[0].job, n_networks=1 if dropouts else len(members)
         )
@@ -312,12 +303,14 @@ class _StackRun:
         n_rows = sum(X.shape[0] for X in self.sources)
         self.resident = n_rows * row_bytes <= _RESIDENT_BYTES
         itemsize = np.dtype(network.dtype).itemsize
-        batch_bytes = n_streams * self.batch_size * (n_networks * itemsize + 8)
+        n_in_stream = packing.n_blocks * packing.n_networks
+        batch_bytes = n_streams * self.batch_size * (n_in_stream * itemsize + 8)
         if self.resident:
             self.capacity = n_rows
             fitting = _CALL_BYTES / (batch_bytes * self.n_steps)
-            work = work_of_step(_padded_sizes(network, widths), self.batch_size)
-            seconds = self.n_steps * _step_seconds(len(members), work)
+            work = work_of_step(_sizes_of_block(network, packing), self.batch_size)
+            work *= n_streams * packing.n_blocks
+            seconds = self.n_steps * (_STEP + work * _FLOP)
             self.n_epochs = int(
                 np.clip(min(fitting, _CALL / seconds), 1, _MOST_EPOCHS_IN_A_CALL)
             )
@@ -331,9 +324,10 @@ class _StackRun:
             self.capacity = padded_length(self.capacity)
         return StackSpec(
             n_streams=n_streams,
-            n_networks=n_networks,
+            n_blocks=packing.n_blocks,
+            n_networks=packing.n_networks,
             n_features=network.n_features,
-            widths=widths,
+            widths=packing.widths,
             n_outputs=network.n_outputs,
             out_activation=network.out_activation,
             activation=network.activation,
@@ -344,6 +338,8 @@ class _StackRun:
             optimizer=self.optimizer,
             batch_size=self.batch_size,
             penalized=any(member.job.params.alpha > 0 for member in members),
+            # One that adapts soon differs from the others.
+            same_rate=same_rate and rates[0].schedule != "adaptive",
             compiled=compiled,
             floatx=keras.config.floatx(),
             n_epochs=self.n_epochs,
@@ -373,26 +369,27 @@ class _StackRun:
         losses = self._train_epochs(active, n_epochs)
         for member in active:
             try:
-                some = losses[:, *member.place] / member.job.data.n_samples
+                some = losses[:, *member.place.index] / member.job.data.n_samples
                 member.course.add_epochs(some.tolist(), self.n_steps)
             except ValueError as error:
-                member.outcome = error
+                self._give_up(member, error)
         self._validate([m for m in active if m.outcome is None])
         self._finish([m for m in active if m.outcome is None and self._is_done(m)])
         self.notify(n_epochs * len(active))
 
     def _train_epochs(self, active, n_epochs):
         spec = self.spec
-        shape = spec.n_streams, spec.n_networks
+        shape = spec.n_streams, spec.n_blocks, spec.n_networks
         alpha, smoothing = np.zeros(shape), np.zeros(shape)
         rates = np.zeros((n_epochs, self.n_steps, *shape))
         for member in active:
-            alpha[member.place] = member.course.alpha
-            smoothing[member.place] = member.job.params.label_smoothing
+            place = member.place.index
+            alpha[place] = member.course.alpha
+            smoothing[place] = member.job.params.label_smoothing
             for ahead in range(n_epochs):
-                rates[ahead, :, *member.place] = member.course.rates(
-                    self.n_steps, ahead
-                )
+                rates[ahead, :, *place] = member.course.rates(self.n_steps, ahead)
+        if spec.same_rate:
+            rates[:] = rates[:, :, *active[0].place.index, None, None, None]
         seeds = self._dropout_seeds(active)
         losses = 0
         for batches in self._batches(active, n_epochs):
@@ -406,8 +403,8 @@ class _StackRun:
         """Seeds of the dropouts, as Keras's layers would be given them."""
         streams = {m.place: m.course.dropout_stream() for m in active}
         seeds = []
-        for stream, network, *_ in self.spec.dropouts:
-            rng = streams.get((stream, network))  # None where it has stopped
+        for place, *_ in self.spec.dropouts:
+            rng = streams.get(place)  # None where it has stopped
             none = np.zeros(2, dtype=np.uint32)
             drawn = (
                 none if rng is None else rng.integers(2**32, size=2, dtype=none.dtype)
@@ -421,11 +418,13 @@ class _StackRun:
         n_streams = spec.n_streams
         positions = np.zeros((n_epochs, self.n_steps * B, n_streams), dtype=np.int64)
         y = np.zeros(positions.shape, dtype=np.int32)
-        weight = np.zeros((*positions.shape, spec.n_networks), dtype=spec.dtype)
+        weight = np.zeros(
+            (*positions.shape, spec.n_blocks, spec.n_networks), dtype=spec.dtype
+        )
         n_in_batch = np.full((self.n_steps, n_streams), B)
         going = defaultdict(list)
         for member in active:
-            going[member.place[0]].append(member)
+            going[member.place.stream].append(member)
         for stream, members in going.items():
             job = members[0].job
             n_samples = job.data.n_samples
@@ -437,12 +436,12 @@ class _StackRun:
             y[:, :n_samples, stream] = job.data.y[rows]
             share = 1 / np.repeat(n_in_batch[:, stream], B)[:n_samples]
             for member in members:
-                weight[:, :n_samples, stream, member.place[1]] = (
+                weight[:, :n_samples, *member.place.index] = (
                     member.course.weight[rows] * share
                 )
         if self.resident:
             starts = np.cumsum([0, *(X.shape[0] for X in self.sources)])
-            offsets = [starts[self.streams[s][0].source] for s in range(n_streams)]
+            offsets = [starts[source] for source in self.source_of]
             yield self._package(
                 self.rows_on_device.tensor,
                 positions + np.array(offsets),
@@ -456,8 +455,8 @@ class _StackRun:
             chunk = slice(start * B, (start + self.n_batches) * B)
             rows = positions[0, chunk]
             self._put_on_device(
-                (self.sources[self.streams[s][0].source], rows[:, s])
-                for s in range(n_streams)
+                (self.sources[source], rows[:, stream])
+                for stream, source in enumerate(self.source_of)
             )
             in_turn = np.arange(rows.size).reshape(n_streams, -1).T[None]
             yield self._package(
@@ -502,13 +501,15 @@ class _StackRun:
         validated = [m for m in members if m.job.data.validation is not None]
         if not validated:
             return
-        shapes = {m.place: m.shapes for m in validated}
-        arrays = self.program.averaged_arrays(shapes)
+        arrays = self._weights(validated)
         for member in validated:
             try:
                 member.course.validate(arrays[member.place])
             except ValueError as error:
-                member.outcome = error
+                self._give_up(member, error)
+
+    def _weights(self, members):
+        return self.program.averaged_arrays({m.place: m.shapes for m in members})
 
     def _is_done(self, member):
         course = member.course
@@ -522,10 +523,23 @@ class _StackRun:
     def _finish(self, members):
         if not members:
             return
-        shapes = {m.place: m.shapes for m in members}
-        arrays = self.program.averaged_arrays(shapes)
+        arrays = self._weights([m for m in self.members if m.outcome is None])
+        for block in {m.place.block_index for m in members}:
+            going = [m for m in self.blocks[block] if m.outcome is None]
+            for member in going:
+                if not all(np.isfinite(array).all() for array in arrays[member.place]):
+                    self._give_up(member, ValueError("weights are no longer finite"))
         for member in members:
-            try:
+            if member.outcome is None:
                 member.outcome = member.course.finish(arrays[member.place])
-            except ValueError as error:
-                member.outcome = error
+
+    def _give_up(self, member, error):
+        """End the training of a network whose numbers are no longer finite."""
+        if self.spec.n_networks == 1:
+            member.outcome = error
+            return
+        # Infinity times its neighbours' zeros is no number, so they may be spoilt,
+        # or it by one of them. Alone, each comes out as it should.
+        for other in self.blocks[member.place.block_index]:
+            if other.outcome is None:
+                other.outcome = _train_alone(other.job, self.sources[other.source])
