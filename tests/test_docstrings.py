@@ -13,7 +13,7 @@ from numpydoc.validate import validate
 
 import skdigits
 
-MODULES = ["skdigits", "skdigits.plotting"]
+MODULES = ["skdigits", "skdigits.export", "skdigits.plotting"]
 README = Path(skdigits.__file__).parents[1] / "README.md"
 
 # An extended summary, and a "See Also" for every method, would say nothing new.

@@ -97,6 +97,26 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
     )
 
 
+def test_export_loads_neither_tensorflow_nor_matplotlib(fitted):
+    run(
+        """
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        from skdigits.export import to_onnx
+
+        assert not {"onnx", "skl2onnx"} & set(sys.modules)
+        clf = joblib.load(os.environ["CLASSIFIER"])
+        to_onnx(clf)
+        assert "skl2onnx" not in sys.modules
+        to_onnx(make_pipeline(StandardScaler().fit(X), clf))
+        loaded = {"keras", "matplotlib", "tensorflow"} & set(sys.modules)
+        assert not loaded, loaded
+        """,
+        **fitted,
+    )
+
+
 def test_where_tensorflow_is_not_installed(fitted):
     # The import system is made to say what it says where TensorFlow is missing;
     # really to be without it would take a second environment.
