@@ -5,7 +5,7 @@ common shape. Padding each to the widest would waste most of the work where widt
 differ. Instead several narrow networks fill up a block of about the widest's size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 
@@ -49,24 +49,35 @@ class Packing:
 
     Parameters
     ----------
-    n_blocks : int
-        Blocks in a stream.
-    n_networks : int
-        Networks in a block, at most.
+    n_streams, n_blocks, n_networks : int
+        Streams, blocks in each, networks in a block at most.
     widths : tuple of int
         Units of each hidden layer of a block.
     places : tuple of Place
         One for each network.
     """
 
+    n_streams: int
     n_blocks: int
     n_networks: int
     widths: tuple
     places: tuple
 
-    @property
-    def n_streams(self):
-        return 1 + max(place.stream for place in self.places)
+    def part(self, shape, networks):
+        """The part with these networks, of a packing cut up into parts of one shape.
+
+        Parameters
+        ----------
+        shape : (n_streams, n_blocks)
+        networks : list of int
+        """
+        n_streams, n_blocks = shape
+        places = [self.places[network] for network in networks]
+        cut = tuple(
+            replace(p, stream=p.stream % n_streams, block=p.block % n_blocks)
+            for p in places
+        )
+        return Packing(n_streams, n_blocks, self.n_networks, self.widths, cut)
 
 
 @cache
@@ -105,7 +116,8 @@ def pack(streams, n_features, n_outputs):
     for stream, networks in of_stream.items():
         for (_, number), place in zip(networks, filled[stream][2], strict=True):
             places[number] = Place(stream, *place)
-    return Packing(n_blocks, n_networks, tuple(map(int, widths)), tuple(places))
+    widths = tuple(map(int, widths))
+    return Packing(len(of_stream), n_blocks, n_networks, widths, tuple(places))
 
 
 def _cost(widths, n_networks, n_features, n_outputs):

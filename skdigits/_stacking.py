@@ -32,8 +32,9 @@ from skdigits._training import (
 )
 
 # What a stack may take in memory: weights, gradients, what the optimizer keeps and
-# the activations of a batch.
-_STACK_BYTES = 512 * 2**20
+# the activations of a batch. All of it is gone through in every step, so what stays
+# in the processor's cache is faster, and so is the next stack of the same program.
+_STACK_BYTES = 8 * 2**20
 # Rows up to this size are held on the device as a whole, else they go in chunks.
 _RESIDENT_BYTES = 64 * 2**20
 _CHUNK_BYTES = 16 * 2**20
@@ -61,12 +62,17 @@ class Stack:
         The source of each job.
     packing : Packing
         The place of each job.
+    compiled, penalized, same_rate : bool
+        As in StackSpec. Stacks that can share a program have them in common.
     """
 
     sources: list
     jobs: list
     source_of: list
     packing: Packing
+    compiled: bool
+    penalized: bool
+    same_rate: bool
 
 
 def make_stacks(jobs, n_stacks=1):
@@ -87,19 +93,64 @@ def make_stacks(jobs, n_stacks=1):
     groups = defaultdict(list)
     for place, job in enumerate(jobs):
         groups[_common(keras, job, place)].append(place)
-    divided = []
+    stacks = []
     for places in groups.values():
-        divided += _divide_by_memory(jobs, places)
-    while len(divided) < n_stacks:
-        largest = max(divided, key=len)
-        if len(largest) == 1:
-            break
-        divided.remove(largest)
-        divided += _halves(jobs, largest)
-    return [(_stack_of([jobs[place] for place in some]), some) for some in divided]
+        stacks += _stacks_of(keras, jobs, places, -(-n_stacks // len(groups)))
+    return stacks
 
 
-def _stack_of(jobs):
+def _stacks_of(keras, jobs, places, n_stacks):
+    """Stacks of one shape, of networks that go together."""
+    some = [jobs[place] for place in places]
+    packing = _pack(some)
+    shape = _shape_of_stack(some[0], packing, n_stacks)
+    tiles = defaultdict(list)
+    for number, place in enumerate(packing.places):
+        tiles[place.stream // shape[0], place.block // shape[1]].append(number)
+    rates = {
+        (job.params.learning_rate, choose_optimizer(keras, job.params)[1])
+        for job in some
+    }
+    common = {
+        "compiled": is_worth_compiling(
+            some[0], n_networks=1 if any(some[0].network.dropout) else len(some)
+        ),
+        "penalized": any(job.params.alpha > 0 for job in some),
+        # One that adapts soon differs from the others.
+        "same_rate": len(rates) == 1 and some[0].params.learning_rate != "adaptive",
+    }
+    return [
+        (
+            Stack(
+                *_without_rows([some[number] for number in numbers]),
+                packing.part(shape, numbers),
+                **common,
+            ),
+            [places[number] for number in numbers],
+        )
+        for numbers in tiles.values()
+    ]
+
+
+def _shape_of_stack(job, packing, n_stacks):
+    """Streams in a stack, and blocks in each: what fits, and leaves so many stacks."""
+    sizes = _sizes_of_block(job.network, packing)
+    n_weights = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    batch_size = effective_batch_size(job.params, job.data.n_samples)
+    # Weights, gradients, two of the optimizer's, a copy; activations both ways.
+    numbers = 5 * n_weights + 4 * batch_size * sum(sizes[1:])
+    fitting = _STACK_BYTES // (numbers * np.dtype(job.network.dtype).itemsize)
+    S, C = packing.n_streams, packing.n_blocks
+    for n_streams in range(S, 0, -1):
+        enough = S // n_streams >= n_stacks and n_streams * C <= fitting
+        if S % n_streams == 0 and enough:
+            return n_streams, C
+    n_parts = max(-(-C // max(fitting, 1)), -(-n_stacks // S))
+    return 1, -(-C // min(n_parts, C))
+
+
+def _without_rows(jobs):
+    """What makes up a stack's rows, its jobs without them, the source of each job."""
     sources, source_of = [], []
     for job in jobs:
         X = job.data.X
@@ -112,7 +163,7 @@ def _stack_of(jobs):
         dataclasses.replace(job, data=dataclasses.replace(job.data, X=None))
         for job in jobs
     ]
-    return Stack(sources, without, source_of, _pack(jobs))
+    return sources, without, source_of
 
 
 def _common(keras, job, place):
@@ -145,34 +196,6 @@ def _common(keras, job, place):
         # A compiled program draws other numbers for dropout.
         dropout and is_worth_compiling(job),
     )
-
-
-def _divide_by_memory(jobs, places):
-    some = [jobs[place] for place in places]
-    if len(places) == 1 or _bytes_needed(some) <= _STACK_BYTES:
-        return [places]
-    halves = _halves(jobs, places)
-    return [part for half in halves for part in _divide_by_memory(jobs, half)]
-
-
-def _halves(jobs, places):
-    """Two parts, with the same networks if there are several streams of them."""
-    streams = _streams([jobs[place] for place in places])
-    if len(set(streams)) > 1:
-        places = [place for _, place in sorted(zip(streams, places, strict=True))]
-    half = len(places) // 2
-    return [places[:half], places[half:]]
-
-
-def _bytes_needed(jobs):
-    job, packing = jobs[0], _pack(jobs)
-    sizes = _sizes_of_block(job.network, packing)
-    n_weights = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    batch_size = effective_batch_size(job.params, job.data.n_samples)
-    # Weights, gradients, two of the optimizer's, a copy; activations both ways.
-    numbers = 5 * n_weights + 4 * batch_size * sum(sizes[1:])
-    n_blocks = packing.n_streams * packing.n_blocks
-    return n_blocks * numbers * np.dtype(job.network.dtype).itemsize
 
 
 def _pack(jobs):
@@ -268,7 +291,6 @@ class _StackRun:
         self.optimizer, _ = choose_optimizer(keras, first.params)
         self.batch_size = effective_batch_size(first.params, first.data.n_samples)
         self.network = first.network
-        self.packing = stack.packing
         self.members = [
             _Member(place, Course(job, choose_optimizer(keras, job.params)[1]), source)
             for job, source, place in zip(
@@ -282,22 +304,17 @@ class _StackRun:
             self.source_of[member.place.stream] = member.source
             self.blocks[member.place.block_index].append(member)
         self.n_steps = -(-first.data.n_samples // self.batch_size)
-        self.spec = self._make_spec(keras)
+        self.spec = self._make_spec(keras, stack)
 
-    def _make_spec(self, keras):
-        network, members, packing = self.network, self.members, self.packing
+    def _make_spec(self, keras, stack):
+        network, members, packing = self.network, self.members, stack.packing
         dropouts = tuple(
             (member.place, layer, member.job.network.layer_sizes[layer], rate)
             for member in members
             for layer, rate in enumerate(member.job.network.dropout)
             if rate
         )
-        rates = [member.course.learning_rate for member in members]
-        same_rate = len({(rate.schedule, rate.current) for rate in rates}) == 1
         n_streams = packing.n_streams
-        compiled = is_worth_compiling(
-            members[0].job, n_networks=1 if dropouts else len(members)
-        )
         self.x_dtype = dtype_to_hand_over(self.sources[0], network.dtype)
         row_bytes = network.n_features * self.x_dtype.itemsize
         n_rows = sum(X.shape[0] for X in self.sources)
@@ -320,7 +337,7 @@ class _StackRun:
             self.n_batches = int(np.clip(rows_in_chunk, 1, self.n_steps))
             self.capacity = self.n_batches * self.batch_size * n_streams
             self.n_epochs = 1
-        if compiled:
+        if stack.compiled:
             self.capacity = padded_length(self.capacity)
         return StackSpec(
             n_streams=n_streams,
@@ -337,10 +354,9 @@ class _StackRun:
             dropouts=dropouts,
             optimizer=self.optimizer,
             batch_size=self.batch_size,
-            penalized=any(member.job.params.alpha > 0 for member in members),
-            # One that adapts soon differs from the others.
-            same_rate=same_rate and rates[0].schedule != "adaptive",
-            compiled=compiled,
+            penalized=stack.penalized,
+            same_rate=stack.same_rate,
+            compiled=stack.compiled,
             floatx=keras.config.floatx(),
             n_epochs=self.n_epochs,
             n_rows=self.capacity,
