@@ -52,7 +52,7 @@ class Stack:
 
     Parameters
     ----------
-    sources : list of {ndarray, CSR matrix}
+    sources : list of {ndarray, CSR matrix, RowsOf}
         The data sets they train on, each once; `Job.data.X` is None meanwhile.
     jobs : list of Job
     source_of : list of int
@@ -62,6 +62,29 @@ class Stack:
     sources: list
     jobs: list
     source_of: list
+
+
+@dataclass
+class RowsOf:
+    """Some rows of an array, taken when they are asked for.
+
+    Without the array, which is given later, a fold goes to another process as the
+    numbers of its rows.
+    """
+
+    numbers: np.ndarray
+    X: np.ndarray | None = None
+
+    @property
+    def shape(self):
+        return len(self.numbers), *self.X.shape[1:]
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    def __getitem__(self, key):
+        return self.X[self.numbers[key]]
 
 
 def make_stacks(jobs, n_stacks=1):
@@ -216,7 +239,7 @@ def train_stack(stack, notify=None):
     """
     if len(stack.jobs) == 1:
         (job,) = stack.jobs
-        data = dataclasses.replace(job.data, X=stack.sources[0])
+        data = dataclasses.replace(job.data, X=stack.sources[0][:])
         try:
             outcome = train(dataclasses.replace(job, data=data))
         except Exception as error:
@@ -487,7 +510,7 @@ class _StackRun:
     def _to_device(self, parts):
         import tensorflow as tf
 
-        dense = [X.toarray() if hasattr(X, "toarray") else X for X in parts]
+        dense = [X.toarray() if hasattr(X, "toarray") else X[:] for X in parts]
         n_rows = self.capacity if self.spec.compiled else sum(map(len, dense))
         X = np.zeros((n_rows, self.network.n_features), dtype=self.x_dtype)
         start = 0
