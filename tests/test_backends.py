@@ -114,26 +114,38 @@ def test_dask_has_a_stack_a_worker_without_n_jobs(digits, dask_client):
     assert {task["worker"] for task in tasks} == set(dask_client.ncores())
 
 
-def worker_log(folder):
-    """A Keras callback that leaves a file named after the process it trains in."""
+def deadly_callback(folder):
+    """A Keras callback that notes the processes it is in, and kills the first one."""
     import keras
 
-    class WorkerLog(keras.callbacks.Callback):
+    test_process = os.getpid()
+
+    class DeadlyCallback(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            Path(folder, str(os.getpid())).touch()
+            pid = os.getpid()
+            Path(folder, str(pid)).touch()
+            if pid == test_process:
+                return
+            try:
+                Path(folder, "victim").touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(pid, signal.SIGKILL)
 
-    return WorkerLog()
+    return DeadlyCallback()
 
 
-def test_ray_trains_in_its_workers(digits, expected, ray, tmp_path):
+def test_ray_worker_killed_in_mid_search(digits, expected, ray, tmp_path):
     search = searches()["grid"]
-    search.estimator.set_params(callbacks=[worker_log(tmp_path)])
-    with joblib.parallel_config(backend="ray", n_jobs=2):
+    search.estimator.set_params(callbacks=[deadly_callback(tmp_path)])
+    again = {"max_restarts": 3, "max_task_retries": 3}
+    with joblib.parallel_config(backend="ray", n_jobs=2, ray_remote_args=again):
         search.fit(*digits)
     assert_allclose(scores(search), expected["grid"], atol=1e-12)
-    pids = {int(path.name) for path in tmp_path.iterdir()}
-    assert len(pids) == 2
-    assert os.getpid() not in pids
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "victim" in names
+    assert len(names - {"victim"}) == 3  # two workers and a successor
+    assert str(os.getpid()) not in names
 
 
 @pytest.fixture(scope="module")
