@@ -1,9 +1,11 @@
 """Searches spread over workers by joblib's backends, on real ones."""
 
+import gc
 import os
 import signal
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import joblib
@@ -82,9 +84,15 @@ def ray():
     bases = PicklingPool.__bases__  # Ray's backend replaces them
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray's own, such as files left open
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+            gc.collect()
         yield ray
-        ray.shutdown()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.shutdown()
+            gc.collect()
     PicklingPool.__bases__ = bases
 
 
@@ -97,9 +105,8 @@ def test_dask(digits, expected, dask_client, name):
 
 @pytest.mark.parametrize("name", ["stacked", "randomized", "halving"])
 def test_ray(digits, expected, ray, name):
-    with joblib.parallel_config(backend="ray", n_jobs=2):
-        assert joblib.effective_n_jobs(None) == 2
-        search = searches()[name].fit(*digits)
+    with joblib.parallel_config(backend="ray"):
+        search = searches(n_jobs=2)[name].fit(*digits)
     assert_allclose(scores(search), expected[name], atol=1e-12)
 
 
@@ -136,10 +143,10 @@ def deadly_callback(folder):
 
 
 def test_ray_worker_killed_in_mid_search(digits, expected, ray, tmp_path):
-    search = searches()["grid"]
+    search = searches(n_jobs=2)["grid"]
     search.estimator.set_params(callbacks=[deadly_callback(tmp_path)])
     again = {"max_restarts": 3, "max_task_retries": 3}
-    with joblib.parallel_config(backend="ray", n_jobs=2, ray_remote_args=again):
+    with joblib.parallel_config(backend="ray", ray_remote_args=again):
         search.fit(*digits)
     assert_allclose(scores(search), expected["grid"], atol=1e-12)
     names = {path.name for path in tmp_path.iterdir()}
@@ -213,6 +220,7 @@ def test_dask_worker_killed_in_mid_search(digits, dask_client, kind):
     search = kind(estimator, GRID, cv=splits, refit=False, error_score="raise")
     expected = scores(search.fit(X, y))
     dask_client.wait_for_workers(2, timeout=DEADLINE)
+    dask_client.amm.stop()  # it drops copies that no task waits for
     scattered = [X, y, *(rows for split in splits for rows in split)]
     with joblib.parallel_config(backend="dask", scatter=scattered):
         killer = Killer(dask_client)

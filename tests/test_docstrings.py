@@ -111,6 +111,10 @@ def restored_joblib(monkeypatch):
     PicklingPool.__bases__ = bases
 
 
+# What Ray leaves open and announces when it starts.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_guide_page_runs(page, tmp_path, monkeypatch, restored_joblib):
