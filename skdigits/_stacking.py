@@ -55,7 +55,7 @@ class Stack:
 
     Parameters
     ----------
-    sources : list of {ndarray, CSR matrix}
+    sources : list of {ndarray, CSR matrix, RowsOf}
         The data sets they train on, each once; `Job.data.X` is None meanwhile.
     jobs : list of Job
     source_of : list of int
@@ -73,6 +73,29 @@ class Stack:
     compiled: bool
     penalized: bool
     same_rate: bool
+
+
+@dataclass
+class RowsOf:
+    """Some rows of an array, taken when they are asked for.
+
+    Without the array, which is given later, a fold goes to another process as the
+    numbers of its rows.
+    """
+
+    numbers: np.ndarray
+    X: np.ndarray | None = None
+
+    @property
+    def shape(self):
+        return len(self.numbers), *self.X.shape[1:]
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    def __getitem__(self, key):
+        return self.X[self.numbers[key]]
 
 
 def make_stacks(jobs, n_stacks=1):
@@ -252,7 +275,7 @@ def train_stack(stack, notify=None):
 
 
 def _train_alone(job, X):
-    data = dataclasses.replace(job.data, X=X)
+    data = dataclasses.replace(job.data, X=X[:])
     try:
         return train(dataclasses.replace(job, data=data))
     except Exception as error:

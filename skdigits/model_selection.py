@@ -36,9 +36,13 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skdigits._classifier import DigitMLPClassifier
 from skdigits._sklearn_callbacks import begin_fit, end_fit, has_callbacks
-from skdigits._stacking import make_stacks, train_stack
+from skdigits._stacking import RowsOf, make_stacks, train_stack
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
+
+# Rows up to this size go to another process inside the task, which then can be run
+# anywhere again. More would be a burden to a cluster's scheduler.
+_TASK_BYTES = 4 * 2**20
 
 
 @dataclass
@@ -51,6 +55,7 @@ class _Trial:
     train: np.ndarray
     test: np.ndarray
     job: object = None
+    has_own_rows: bool = False
     seconds: float = 0.0
     error: Exception | None = None
     result: dict = field(default_factory=dict)
@@ -136,7 +141,7 @@ class _StackedSearch:
         scoring = _Scoring(self, scorers, X, y, routed.scorer.score, trials)
         task = context.subcontext(task_name="search")
         task.call_on_fit_task_begin(estimator=self)
-        self._train(trials, scoring)
+        self._train(X, trials, scoring)
         task.call_on_fit_task_end(estimator=self)
         out = [trial.result for trial in trials]
         _warn_or_raise_about_fit_failures(out, self.error_score)
@@ -178,11 +183,12 @@ class _StackedSearch:
             trial.job = trial.classifier._prepare_fit(X, fold.y, **fit_params)
             # The same rows as every other candidate of the fold, checked.
             trial.job.data.X = fold.checked(X, trial.job.data.X)
+            trial.has_own_rows = trial.job.data.X is fold.X
         except Exception as error:
             trial.error = error
         trial.seconds = time.perf_counter() - start
 
-    def _train(self, trials, scoring):
+    def _train(self, X, trials, scoring):
         ready = [trial for trial in trials if trial.error is None]
         n_jobs = effective_n_jobs(self.n_jobs)
         stacks = make_stacks([trial.job for trial in ready], n_jobs) if ready else []
@@ -190,10 +196,13 @@ class _StackedSearch:
         with _progress_bar(self, n_epochs, len(trials)) as bar:
             scoring.score([trial for trial in trials if trial.error is not None])
             if n_jobs == 1:
-                outcomes = (_timed_stack(stack, bar.update) for stack, _ in stacks)
+                outcomes = (
+                    _timed_stack(stack, notify=bar.update) for stack, _ in stacks
+                )
             else:
                 outcomes = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
-                    delayed(_timed_stack)(stack) for stack, _ in stacks
+                    delayed(_timed_stack)(stack, _shared(X, stack, places, ready))
+                    for stack, places in stacks
                 )
             for (_, places), (trained, seconds) in zip(stacks, outcomes, strict=True):
                 some = [ready[place] for place in places]
@@ -420,7 +429,28 @@ def _progress_bar(search, n_epochs, n_trials):
         bar.update(bar.total - bar.n)  # those that stopped early
 
 
-def _timed_stack(stack, notify=None):
+def _shared(X, stack, places, trials):
+    """X, if the stack is better sent without the rows it has of it; else None.
+
+    An argument of a task of its own is what backends share: loky as a memmap, Dask
+    as scattered data. The rows of the stack become numbers of rows of X.
+    """
+    sent = sum(getattr(source, "nbytes", 0) for source in stack.sources)
+    if not isinstance(X, np.ndarray) or sent <= _TASK_BYTES:
+        return None
+    replaced = False
+    for place, source in zip(places, stack.source_of, strict=True):
+        trial = trials[place]
+        if trial.has_own_rows:
+            stack.sources[source] = RowsOf(np.arange(len(X))[trial.train])
+            replaced = True
+    return X if replaced else None
+
+
+def _timed_stack(stack, X=None, notify=None):
+    for source in stack.sources:
+        if isinstance(source, RowsOf):
+            source.X = X
     start = time.perf_counter()
     outcomes = train_stack(stack, notify)
     return outcomes, time.perf_counter() - start

@@ -13,8 +13,15 @@ from numpydoc.validate import validate
 
 import skdigits
 
-MODULES = ["skdigits", "skdigits.export", "skdigits.plotting"]
-README = Path(skdigits.__file__).parents[1] / "README.md"
+MODULES = [
+    "skdigits",
+    "skdigits.export",
+    "skdigits.model_selection",
+    "skdigits.plotting",
+]
+ROOT = Path(skdigits.__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = sorted(ROOT.glob("docs/guide/*.md"))
 
 # An extended summary, and a "See Also" for every method, would say nothing new.
 OPTIONAL = {"ES01", "SA01"}
@@ -80,10 +87,14 @@ def test_example_runs(path):
     assert runner.summarize(verbose=False).failed == 0
 
 
+def code_blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
 @pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
 def test_readme_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    blocks = code_blocks(README)
     assert len(blocks) >= 4
     assert len(blocks[0].splitlines()) <= 8
     namespace = {}
@@ -92,3 +103,31 @@ def test_readme_examples_run(tmp_path, monkeypatch, capsys):
     accuracy, best_params, *_ = capsys.readouterr().out.splitlines()
     assert float(accuracy) > 0.9
     assert "hidden_layer_sizes" in best_params
+
+
+@pytest.fixture
+def restored_joblib(monkeypatch):
+    """Ray changes a class of joblib's for good, and reports that it is used."""
+    from joblib.pool import PicklingPool
+
+    bases = PicklingPool.__bases__
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    yield
+    PicklingPool.__bases__ = bases
+
+
+# What Ray leaves open and announces when it starts.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
+@pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_guide_page_runs(page, tmp_path, monkeypatch, restored_joblib):
+    monkeypatch.chdir(tmp_path)
+    blocks = code_blocks(page)
+    for module in ("dask.array", "distributed", "ray"):
+        if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b in blocks):
+            pytest.importorskip(module, reason=f"the page needs {module}")
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, page.name, "exec"), namespace)
