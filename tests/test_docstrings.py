@@ -1,12 +1,12 @@
 """Documentation that runs, and that says what the code says."""
 
-import ast
 import doctest
 import importlib
 import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
@@ -67,7 +67,7 @@ def test_documented_defaults_are_those_of_the_signature(path):
     for parameter in FunctionDoc(item)["Parameters"]:
         match = re.search(r"default=(.*)$", parameter.type)
         if match:
-            documented[parameter.name] = ast.literal_eval(match[1])
+            documented[parameter.name] = eval(match[1], {"nan": np.nan})
     signature = {
         name: parameter.default
         for name, parameter in inspect.signature(item).parameters.items()
