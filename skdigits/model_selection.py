@@ -464,10 +464,10 @@ class StackedGridSearchCV(_StackedSearch, GridSearchCV):
     candidates and folds that can share a program are trained as one stack of
     networks, which takes a fraction of the time of one after another.
 
-    Candidates that differ in number of layers, activation, solver, batch size or
-    dtype are stacked apart, and so are widths so different that padding would
-    cost more than it saves. Networks with `batch_norm`, Keras callbacks, or an
-    optimizer that looks at a variable as a whole are trained one at a time.
+    Candidates that differ in number of layers, activation, solver, batch size,
+    `max_iter` or dtype are stacked apart. Networks with `batch_norm`, Keras
+    callbacks, or an optimizer that looks at a variable as a whole are trained one at
+    a time.
 
     Parameters
     ----------
