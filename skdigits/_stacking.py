@@ -142,17 +142,14 @@ def _stacks_of(keras, jobs, places, n_stacks):
         # One that adapts soon differs from the others.
         "same_rate": len(rates) == 1 and some[0].params.learning_rate != "adaptive",
     }
-    return [
-        (
-            Stack(
-                *_without_rows([some[number] for number in numbers]),
-                packing.part(shape, numbers),
-                **common,
-            ),
-            [places[number] for number in numbers],
-        )
-        for numbers in tiles.values()
-    ]
+    stacks = []
+    for numbers in tiles.values():
+        members = [some[number] for number in numbers]
+        # Blocks too large to share a program's time need not share its shape.
+        part = _pack(members) if shape == (1, 1) else packing.part(shape, numbers)
+        stack = Stack(*_without_rows(members), part, **common)
+        stacks.append((stack, [places[number] for number in numbers]))
+    return stacks
 
 
 def _shape_of_stack(job, packing, n_stacks):
