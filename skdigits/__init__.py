@@ -1,7 +1,6 @@
 """Handwritten digit recognition as a scikit-learn estimator."""
 
 from skdigits._classifier import DigitMLPClassifier
+from skdigits._version import __version__ as __version__
 
 __all__ = ["DigitMLPClassifier"]
-
-__version__ = "0.1.0.dev0"

@@ -1,7 +1,5 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
-import contextlib
-import copy
 from functools import partial
 from numbers import Integral, Real
 
@@ -16,8 +14,8 @@ from skdigits import _forward
 from skdigits._job import Job, Progress, Trained, TrainingData
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
+from skdigits._saved import is_fitted_state, opened, stamp
 from skdigits._sklearn_callbacks import (
-    CONTEXT_ATTRIBUTES,
     CallbackSupportMixin,
     EpochTasks,
     begin_fit,
@@ -323,6 +321,14 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    # Saving
+
+    def __getstate__(self):
+        return {**super().__getstate__(), **stamp()}
+
+    def __setstate__(self, state):
+        super().__setstate__(opened(state))
+
     # Training
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -375,20 +381,25 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y).n_iter_
         5
         """
-        with self._unchanged_on_failure():
-            job = self._prepare_fit(X, y, sample_weight, X_val, y_val)
-            context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
-            tasks = None
-            if has_callbacks(self):
-                attributes = partial(self._attributes_of, job)
-                tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
-            self._finish_fit(job, train(job, tasks=tasks))
+        draft = self._draft()
+        job = draft._prepare_fit(X, y, sample_weight, X_val, y_val)
+        context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
+        tasks = None
+        if has_callbacks(self):
+            attributes = partial(draft._attributes_of, job)
+            tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
+        draft._finish_fit(job, train(job, tasks=tasks))
+        before = self._take_over(draft)
+        try:
             end_fit(context, self, X, y, sample_weight)
+        except BaseException:
+            self.__dict__ = before
+            raise
         return self
 
     def _attributes_of(self, job, trained):
         """What would be this classifier's attributes with that training."""
-        fitted = copy.copy(self)
+        fitted = self._draft()
         fitted._finish_fit(job, trained)
         return vars(fitted)
 
@@ -449,34 +460,39 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "all of the data at once. Pass the weights as a dict, or as "
                 "sample_weight."
             )
-        with self._unchanged_on_failure():
-            resuming = hasattr(self, "coefs_")
-            _check_partial_fit_first_call(self, classes)
-            X, y, weight = check_training_data(
-                self, X, y, sample_weight, reset=not resuming
+        draft = self._draft()
+        resuming = hasattr(draft, "coefs_")
+        _check_partial_fit_first_call(draft, classes)
+        X, y, weight = check_training_data(
+            draft, X, y, sample_weight, reset=not resuming
+        )
+        unknown = np.setdiff1d(y, draft.classes_)
+        if unknown.size:
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`: {unknown}. Expected labels "
+                f"out of {draft.classes_}. Name all of them in `classes` in the first "
+                "call to partial_fit."
             )
-            unknown = np.setdiff1d(y, self.classes_)
-            if unknown.size:
-                raise ValueError(
-                    f"`y` has classes not in `self.classes_`: {unknown}. Expected "
-                    f"labels out of {self.classes_}. Name all of them in `classes` "
-                    "in the first call to partial_fit."
-                )
-            job = self._make_job(X, y, weight, resuming)
-            self._finish_fit(job, train(job, incremental=True), incremental=True)
+        job = draft._make_job(X, y, weight, resuming)
+        draft._finish_fit(job, train(job, incremental=True), incremental=True)
+        self._take_over(draft)
         return self
 
-    @contextlib.contextmanager
-    def _unchanged_on_failure(self):
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            # scikit-learn tears its callbacks down after this.
-            now = vars(self)
-            kept = {name: now[name] for name in CONTEXT_ATTRIBUTES if name in now}
-            self.__dict__ = {**before, **kept}
-            raise
+    # A fit works on a draft, which is taken over in one go when nothing has failed:
+    # a callback, another thread or a file never sees half of a fit.
+
+    def _draft(self):
+        draft = object.__new__(type(self))
+        draft.__dict__ = vars(self).copy()
+        return draft
+
+    def _take_over(self, draft):
+        """Become what the draft is; returns the attributes before."""
+        before, drafted = self.__dict__, vars(draft)
+        now = {name: before[name] for name in list(before) if not is_fitted_state(name)}
+        now |= {name: drafted[name] for name in drafted if is_fitted_state(name)}
+        self.__dict__ = now
+        return before
 
     def _prepare_fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
         """Check the data, take over what they tell, and say what `fit` is to train."""
