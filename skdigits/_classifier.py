@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits import _forward
-from skdigits._job import Job, Progress, Trained, TrainingData
+from skdigits._job import Job, Progress, Trained, TrainingData, known
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
 from skdigits._saved import is_fitted_state, opened, stamp
@@ -137,7 +137,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the beginning and end of training and of every epoch, with a
-        compiled `keras.Sequential`.
+        compiled `keras.Sequential`. With `BackupAndRestore`, a training that was
+        killed goes on where it was.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         What to compute in. 'auto' is float64 for `X` of float64, else float32.
@@ -181,7 +182,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Loss of the last epoch.
 
     loss_curve_ : list of float
-        Loss of each epoch, L2 penalty included.
+        Loss of each epoch, L2 penalty included; nan for epochs that a Keras
+        `BackupAndRestore` callback has put back.
 
     best_loss_ : float or None
         Lowest loss of an epoch; None with `early_stopping`.
@@ -626,17 +628,17 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.out_activation_ = network.out_activation
         self.loss_curve_ = progress.loss_curve
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
-        best_loss = min(self.loss_curve_, default=np.inf)
+        best_loss = min(known(self.loss_curve_), default=np.inf)
         self.best_loss_ = None if self.early_stopping else best_loss
         scores = progress.validation_scores
         self.validation_scores_ = scores if validated else None
         self.validation_loss_curve_ = progress.validation_losses if validated else None
-        self.best_validation_score_ = max(scores, default=None) if validated else None
-        if validated:
-            self.best_epoch_ = int(np.argmax(scores)) + 1 if scores else None
-        else:
-            curve = self.loss_curve_
-            self.best_epoch_ = int(np.argmin(curve)) + 1 if curve else None
+        best_score = max(known(scores), default=None)
+        self.best_validation_score_ = best_score if validated else None
+        curve, best = (
+            (scores, best_score) if validated else (self.loss_curve_, best_loss)
+        )
+        self.best_epoch_ = curve.index(best) + 1 if known(curve) else None
         self._training_state = None
         if self.warm_start or incremental:
             state = vars(progress).copy()
