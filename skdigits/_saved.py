@@ -94,25 +94,30 @@ def _check_fitted(state):
             raise _damaged(
                 f"coefs_[{layer}] has shape {coefs[layer].shape} where {shape} fits"
             )
-    n_outputs, classes = state["n_outputs_"], state["classes_"]
-    out_activation = state["out_activation_"]
-    n_classes = {("logistic", 1): 2, ("softmax", sizes[-1]): sizes[-1]}.get(
-        (out_activation, n_outputs)
-    )
-    if n_classes is None or n_outputs != sizes[-1]:
+    n_outputs, out_activation = state["n_outputs_"], state["out_activation_"]
+    if n_outputs != sizes[-1] or (n_outputs, out_activation) not in [
+        (1, "logistic"),
+        (n_outputs, "softmax"),
+    ]:
         raise _damaged(
-            f"it has {n_outputs!r} outputs, {out_activation!r}, with weights for "
+            f"it has {n_outputs!r} outputs, {out_activation!r}, and weights for "
             f"{sizes[-1]}"
         )
+    classes = state["classes_"]
+    n_classes = 2 if out_activation == "logistic" else n_outputs
     if not isinstance(classes, np.ndarray) or classes.shape != (n_classes,):
-        raise _damaged(f"its classes are {classes!r}, of {n_classes}")
+        raise _damaged(f"its classes are {classes!r}, where {n_classes} are expected")
     activation, rescale = state["_activation"], state["_rescale"]
-    if activation not in ACTIVATIONS:
+    if activation not in list(ACTIVATIONS):
         raise _damaged(f"its activation is {activation!r}")
     if rescale is not None and not (
         isinstance(rescale, float) and 0 < rescale < np.inf
     ):
         raise _damaged(f"its rescale is {rescale!r}")
+    training = state["_training_state"]
+    whole = isinstance(training, dict) and {"seed", "arrays"} <= training.keys()
+    if training is not None and not whole:
+        raise _damaged("_training_state has no seed or no arrays")
 
 
 def _check_array(name, array, first, ndim):
