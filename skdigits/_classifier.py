@@ -546,7 +546,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         elif resuming:
             dtype = self.coefs_[0].dtype.name
         else:
-            dtype = "float64" if X.dtype == np.float64 else "float32"
+            double = X.dtype.newbyteorder("=") == np.float64
+            dtype = "float64" if double else "float32"
         network = Network(
             n_features=X.shape[1],
             hidden_layer_sizes=sizes,
