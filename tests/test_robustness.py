@@ -473,11 +473,11 @@ def images(draw, fewest, most):
     """Rows of right or wrong shape, and in which container they are to be."""
     shape = (
         draw(st.integers(fewest, most)),
-        draw(st.sampled_from([N_FEATURES] * 9 + [0, 1, 5, 7])),
+        draw(st.sampled_from([N_FEATURES] * 26 + [0, 1, 5, 7])),
     )
-    shape = draw(st.sampled_from([shape] * 12 + [(), shape[:1], (*shape, 2)]))
+    shape = draw(st.sampled_from([shape] * 27 + [(), shape[1:], (*shape, 2)]))
     dtype = draw(st.sampled_from(DTYPES * 3 + ODD_DTYPES))
-    n_odd = draw(st.sampled_from([0, 0, 1, 3]))
+    n_odd = draw(st.sampled_from([0, 0, 0, 0, 1, 3]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     X = rng.integers(0, 17, shape).astype(float)
     odd = [draw(st.sampled_from(VALUES)) for _ in range(n_odd)]
@@ -489,6 +489,8 @@ def images(draw, fewest, most):
 
 
 def put_in(X, container):
+    if X.ndim != 2 and container in ("frame", "csr", "csc", "coo"):
+        return X  # these would make two axes of it
     try:
         return CONTAINERS[container](X)
     except (IndexError, TypeError, ValueError):  # a sparse matrix of strings, say
@@ -509,7 +511,7 @@ def is_fine(X, container):
 
 def reference_logits(clf, X):
     """Logits in double precision, and how far rounding may take others from them."""
-    Z = np.asarray(X, dtype=np.float64)
+    Z = X.astype(np.float64)
     size = np.abs(Z)
     last = len(clf.coefs_) - 1
     for layer, (W, b) in enumerate(zip(clf.coefs_, clf.intercepts_, strict=True)):
@@ -522,7 +524,6 @@ def reference_logits(clf, X):
 
 
 def assert_correct(clf, given, X):
-    X = X.astype(np.float64) if X.dtype.kind != "O" else X.astype(float)
     with np.errstate(all="ignore"):
         Z, error = reference_logits(clf, X)
     got = clf.decision_function(given)
@@ -622,7 +623,7 @@ def test_any_training_set_is_learned_correctly_or_refused(drawn):
         return
     assert_correct(clf, given, X)
     # The container and the order of bytes in it make no difference.
-    native = X.astype(float) if X.dtype.kind == "O" else X
+    native = np.array(X.tolist()) if container == "list" or X.dtype == object else X
     native = np.array(native, dtype=native.dtype.newbyteorder("="), order="C")
     assert_same_weights(clf, fit(native))
 
