@@ -108,6 +108,15 @@ def test_all_there_is_comes_out_again(fitted, digits, through):
     )
 
 
+def test_arrays_can_stay_on_disk(fitted, digits, tmp_path):
+    joblib.dump(fitted, tmp_path / "clf.joblib")
+    loaded = joblib.load(tmp_path / "clf.joblib", mmap_mode="r")
+    assert isinstance(loaded.coefs_[0], np.memmap)
+    P = loaded.predict_proba(digits[0])
+    np.testing.assert_array_equal(P, fitted.predict_proba(digits[0]))
+    loaded.fit(*digits)
+
+
 @pytest.mark.parametrize("through", WAYS)
 def test_two_classes_of_strings_in_a_pipeline(digits, through):
     X, y = digits
