@@ -1,7 +1,5 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
-import contextlib
-import copy
 from functools import partial
 from numbers import Integral, Real
 
@@ -13,11 +11,11 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits import _forward
-from skdigits._job import Job, Progress, Trained, TrainingData
+from skdigits._job import Job, Progress, Trained, TrainingData, known
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
+from skdigits._saved import is_fitted_state, opened, stamp
 from skdigits._sklearn_callbacks import (
-    CONTEXT_ATTRIBUTES,
     CallbackSupportMixin,
     EpochTasks,
     begin_fit,
@@ -139,7 +137,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the beginning and end of training and of every epoch, with a
-        compiled `keras.Sequential`.
+        compiled `keras.Sequential`. With `BackupAndRestore`, a training that was
+        killed goes on where it was.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         What to compute in. 'auto' is float64 for `X` of float64, else float32.
@@ -183,7 +182,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Loss of the last epoch.
 
     loss_curve_ : list of float
-        Loss of each epoch, L2 penalty included.
+        Loss of each epoch, L2 penalty included; nan for epochs that a Keras
+        `BackupAndRestore` callback has put back.
 
     best_loss_ : float or None
         Lowest loss of an epoch; None with `early_stopping`.
@@ -323,6 +323,14 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    # Saving
+
+    def __getstate__(self):
+        return {**super().__getstate__(), **stamp()}
+
+    def __setstate__(self, state):
+        super().__setstate__(opened(state))
+
     # Training
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -375,20 +383,25 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y).n_iter_
         5
         """
-        with self._unchanged_on_failure():
-            job = self._prepare_fit(X, y, sample_weight, X_val, y_val)
-            context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
-            tasks = None
-            if has_callbacks(self):
-                attributes = partial(self._attributes_of, job)
-                tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
-            self._finish_fit(job, train(job, tasks=tasks))
+        draft = self._draft()
+        job = draft._prepare_fit(X, y, sample_weight, X_val, y_val)
+        context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
+        tasks = None
+        if has_callbacks(self):
+            attributes = partial(draft._attributes_of, job)
+            tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
+        draft._finish_fit(job, train(job, tasks=tasks))
+        before = self._take_over(draft)
+        try:
             end_fit(context, self, X, y, sample_weight)
+        except BaseException:
+            self.__dict__ = before
+            raise
         return self
 
     def _attributes_of(self, job, trained):
         """What would be this classifier's attributes with that training."""
-        fitted = copy.copy(self)
+        fitted = self._draft()
         fitted._finish_fit(job, trained)
         return vars(fitted)
 
@@ -449,34 +462,39 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "all of the data at once. Pass the weights as a dict, or as "
                 "sample_weight."
             )
-        with self._unchanged_on_failure():
-            resuming = hasattr(self, "coefs_")
-            _check_partial_fit_first_call(self, classes)
-            X, y, weight = check_training_data(
-                self, X, y, sample_weight, reset=not resuming
+        draft = self._draft()
+        resuming = hasattr(draft, "coefs_")
+        _check_partial_fit_first_call(draft, classes)
+        X, y, weight = check_training_data(
+            draft, X, y, sample_weight, reset=not resuming
+        )
+        unknown = np.setdiff1d(y, draft.classes_)
+        if unknown.size:
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`: {unknown}. Expected labels "
+                f"out of {draft.classes_}. Name all of them in `classes` in the first "
+                "call to partial_fit."
             )
-            unknown = np.setdiff1d(y, self.classes_)
-            if unknown.size:
-                raise ValueError(
-                    f"`y` has classes not in `self.classes_`: {unknown}. Expected "
-                    f"labels out of {self.classes_}. Name all of them in `classes` "
-                    "in the first call to partial_fit."
-                )
-            job = self._make_job(X, y, weight, resuming)
-            self._finish_fit(job, train(job, incremental=True), incremental=True)
+        job = draft._make_job(X, y, weight, resuming)
+        draft._finish_fit(job, train(job, incremental=True), incremental=True)
+        self._take_over(draft)
         return self
 
-    @contextlib.contextmanager
-    def _unchanged_on_failure(self):
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            # scikit-learn tears its callbacks down after this.
-            now = vars(self)
-            kept = {name: now[name] for name in CONTEXT_ATTRIBUTES if name in now}
-            self.__dict__ = {**before, **kept}
-            raise
+    # A fit works on a draft, which is taken over in one go when nothing has failed:
+    # a callback, another thread or a file never sees half of a fit.
+
+    def _draft(self):
+        draft = object.__new__(type(self))
+        draft.__dict__ = vars(self).copy()
+        return draft
+
+    def _take_over(self, draft):
+        """Become what the draft is; returns the attributes before."""
+        before, drafted = self.__dict__, vars(draft)
+        now = {name: before[name] for name in list(before) if not is_fitted_state(name)}
+        now |= {name: drafted[name] for name in drafted if is_fitted_state(name)}
+        self.__dict__ = now
+        return before
 
     def _prepare_fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
         """Check the data, take over what they tell, and say what `fit` is to train."""
@@ -528,7 +546,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         elif resuming:
             dtype = self.coefs_[0].dtype.name
         else:
-            dtype = "float64" if X.dtype == np.float64 else "float32"
+            double = X.dtype.newbyteorder("=") == np.float64
+            dtype = "float64" if double else "float32"
         network = Network(
             n_features=X.shape[1],
             hidden_layer_sizes=sizes,
@@ -610,17 +629,17 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.out_activation_ = network.out_activation
         self.loss_curve_ = progress.loss_curve
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
-        best_loss = min(self.loss_curve_, default=np.inf)
+        best_loss = min(known(self.loss_curve_), default=np.inf)
         self.best_loss_ = None if self.early_stopping else best_loss
         scores = progress.validation_scores
         self.validation_scores_ = scores if validated else None
         self.validation_loss_curve_ = progress.validation_losses if validated else None
-        self.best_validation_score_ = max(scores, default=None) if validated else None
-        if validated:
-            self.best_epoch_ = int(np.argmax(scores)) + 1 if scores else None
-        else:
-            curve = self.loss_curve_
-            self.best_epoch_ = int(np.argmin(curve)) + 1 if curve else None
+        best_score = max(known(scores), default=None)
+        self.best_validation_score_ = best_score if validated else None
+        curve, best = (
+            (scores, best_score) if validated else (self.loss_curve_, best_loss)
+        )
+        self.best_epoch_ = curve.index(best) + 1 if known(curve) else None
         self._training_state = None
         if self.warm_start or incremental:
             state = vars(progress).copy()

@@ -7,7 +7,14 @@ what came of that.
 import numpy as np
 
 from skdigits import _forward
-from skdigits._job import DROPOUT, ROW_ORDER, Progress, Trained, random_stream
+from skdigits._job import (
+    DROPOUT,
+    ROW_ORDER,
+    Progress,
+    Trained,
+    known,
+    random_stream,
+)
 from skdigits._network import NORM_MOMENTUM, fold
 from skdigits._schedule import LearningRate, StoppingRule
 
@@ -59,9 +66,9 @@ class Course:
 
     def _stopping_rule(self):
         params, before = self.job.params, self.job.progress
-        best = -min(before.loss_curve, default=np.inf)
+        best = -min(known(before.loss_curve), default=np.inf)
         if params.early_stopping:
-            best = max(before.validation_scores, default=-np.inf)
+            best = max(known(before.validation_scores), default=-np.inf)
         elif params.tol is None and params.learning_rate != "adaptive":
             return None
         tol = _DEFAULT_TOL if params.tol is None else params.tol
@@ -90,6 +97,18 @@ class Course:
     def dropout_stream(self):
         """Where the next epoch's dropout takes its random numbers from."""
         return random_stream(self.job.progress.seed, DROPOUT, len(self.loss_curve))
+
+    def skip_epochs(self, n_epochs, n_steps):
+        """Begin that many epochs later: they were trained before, by a lost process.
+
+        Nobody knows their losses any more, but that they were there counts.
+        """
+        unknown = [np.nan] * n_epochs
+        self.loss_curve += unknown
+        if self.job.data.validation is not None:
+            self.validation_scores += unknown
+            self.validation_losses += unknown
+        self._n_steps += n_epochs * n_steps
 
     def rates(self, n_steps, ahead=0):
         """Learning rate of each step of the epoch so far ahead of the next."""
@@ -130,7 +149,8 @@ class Course:
         hits = _forward.class_index(Z, network.out_activation) == y
         score = float(np.average(hits, weights=weight))
         if self.job.params.early_stopping and (
-            self._best is None or score > max(self.validation_scores)
+            self._best is None
+            or score > max(known(self.validation_scores), default=-np.inf)
         ):
             self._best = arrays, self._norm_prior
         self.validation_losses.append(loss)

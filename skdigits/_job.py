@@ -61,7 +61,7 @@ class Progress:
     no_improvement : int, default=0
         Epochs without improvement so far.
     loss_curve, validation_scores, validation_losses : list of float
-        One value an epoch, or an epoch that was validated.
+        One value an epoch, or an epoch that was validated; nan where it is lost.
     """
 
     seed: int
@@ -129,3 +129,8 @@ class Trained:
 def random_stream(seed, purpose, number):
     """The random numbers for one purpose of one epoch of a training."""
     return np.random.default_rng([seed, purpose, number])
+
+
+def known(values):
+    """Those of a curve that are not lost."""
+    return [value for value in values if value == value]

@@ -129,6 +129,7 @@ class TrainingProgram:
         assign(self._variables, arrays)
         assign(self.optimizer.variables, optimizer_arrays)
         self.model.stop_training = False
+        self.model._initial_epoch = None
         self._model_is_behind = False
 
     def update_model(self):
@@ -176,6 +177,11 @@ class TrainingProgram:
         """Set the optimizer's learning rate, unless it follows its own schedule."""
         if not self.spec.optimizer.follows_schedule:
             self.optimizer.learning_rate.assign(rate)
+
+    @property
+    def restored_epochs(self):
+        """Epochs that a Keras BackupAndRestore callback has put back."""
+        return self.model._initial_epoch or 0
 
     @property
     def n_steps(self):

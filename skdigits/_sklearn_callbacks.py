@@ -14,10 +14,6 @@ except ImportError:
         """Stands in for scikit-learn's where it has none."""
 
 
-# What a fit keeps on an estimator for its callbacks, until they are torn down.
-CONTEXT_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
-
-
 class _NoContext:
     """A context without callbacks."""
 

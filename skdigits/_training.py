@@ -203,6 +203,7 @@ class _Run:
         try:
             try:
                 callbacks.on_train_begin()
+                self._heed_restored_epochs(n_steps)
                 self._train_epochs(callbacks, n_steps)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
@@ -239,6 +240,16 @@ class _Run:
                     return
         if not self.incremental:
             warn_not_converged(self.params)
+
+    def _heed_restored_epochs(self, n_steps):
+        """Go on where a BackupAndRestore callback has found that training ended."""
+        n_epochs = min(self.program.restored_epochs, self.course.max_iter)
+        if n_epochs:
+            self.course.skip_epochs(n_epochs, n_steps)
+            rate = self.course.learning_rate
+            self.rate_left = self.program.learning_rate
+            if rate.schedule != "cosine":  # which knows where it is
+                rate.current = self.rate_left
 
     def _heed_learning_rate(self):
         """A learning rate that a callback has set is kept from there on."""

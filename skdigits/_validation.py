@@ -53,6 +53,12 @@ def check_images(estimator, X, *y, reset):
             f"expects X of shape (n_samples, n_features). Got {X.shape} instead. Turn "
             "images into rows of pixels with X.reshape(len(X), -1)."
         )
+    for name, values in zip("Xy", (X, *y), strict=False):
+        if np.ma.is_masked(values):  # scikit-learn takes what is behind the mask
+            raise ValueError(
+                f"{name} has masked values. Expected every value to be there. Fill "
+                f"them in, for example with {name}.filled(0), or leave out such rows."
+            )
     return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
 
 

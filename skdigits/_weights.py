@@ -66,7 +66,7 @@ class JoinedWeights:
         optimizer.build([self._joined])
         self._pairs = [
             (self._variables, self._joined),
-            *_matching_variables(keras, model_optimizer, optimizer),
+            *_matching_variables(model_optimizer, optimizer),
         ]
 
     def read_model(self):
@@ -125,16 +125,18 @@ class JoinedWeights:
         ]
 
 
-def _matching_variables(keras, separate, joined):
+def _matching_variables(separate, joined):
     """Pairs of what one optimizer keeps a variable (or has once) and the other."""
     n_variables = len(separate._trainable_variables)
+    # Not by type: in older Keras its own variables are no `keras.Variable`.
+    own = {id(variable) for variable in separate.variables}
     slots = [
         (list(value), vars(joined)[name][0])
         for name, value in vars(separate).items()
         if name not in ("_trainable_variables", "_variables")
         and isinstance(value, list)
         and len(value) == n_variables
-        and all(isinstance(item, keras.Variable) for item in value)
+        and all(id(item) in own for item in value)
     ]
     taken = {id(variable) for slot, _ in slots for variable in slot}
     taken |= {id(variable) for _, variable in slots}

@@ -1,0 +1,79 @@
+"""Writes the files of a release that later releases must be able to load.
+
+Run once a release, from a clone of the project::
+
+    .venv/bin/python tests/golden/make.py
+
+It makes a folder beside this file, named after the version. With ``--suffix oldest``,
+run by ``.venv-oldest/bin/python``, another one is made by the oldest dependencies.
+`tests/test_golden_files.py` loads what is in all folders.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import skops.io
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skdigits
+from skdigits import DigitMLPClassifier
+
+PACKAGES = ["joblib", "keras", "numpy", "scikit-learn", "skops", "tensorflow"]
+
+
+def small(**params):
+    return DigitMLPClassifier(
+        (5, 4), max_iter=10, learning_rate_init=0.01, random_state=0, **params
+    )
+
+
+def models(X, y):
+    """A fitted model of each kind, by name."""
+    binary = np.where(y < 5, "low", "high")
+    return {
+        "ten_classes": small(rescale=1 / 16).fit(X, y),
+        "two_strings": small(activation="tanh", early_stopping=True).fit(X, binary),
+        "batch_norm": small(batch_norm=True, dropout=0.1, dtype="float64").fit(X, y),
+        "warm_start": small(warm_start=True, ema=0.9).fit(X, y),
+        "pipeline": make_pipeline(StandardScaler(), small()).fit(X, y),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--suffix", default="", help="added to the folder's name")
+    suffix = parser.parse_args().suffix
+    name = "-".join(part for part in (skdigits.__version__, suffix) if part)
+    folder = Path(__file__).parent / name
+    folder.mkdir(exist_ok=True)
+
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300, 16:48].astype(np.float32), y[:300]  # half an image is enough
+    arrays = {"X": X[:50].astype(np.uint8)}
+    for kind, model in models(X, y).items():
+        joblib.dump(model, folder / f"{kind}.joblib")
+        (folder / f"{kind}.pickle").write_bytes(pickle.dumps(model))
+        path = folder / f"{kind}.skops"
+        skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED)
+        arrays[f"{kind}_proba"] = model.predict_proba(arrays["X"])
+        arrays[f"{kind}_predicted"] = model.predict(arrays["X"])
+    # What one more call of `fit` makes of it.
+    warm = joblib.load(folder / "warm_start.joblib").fit(X, y)
+    arrays["resumed_proba"] = warm.predict_proba(arrays["X"])
+    np.savez_compressed(folder / "predictions.npz", **arrays)
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    versions["skdigits"] = skdigits.__version__
+    text = json.dumps(versions, indent=2, sort_keys=True)
+    (folder / "versions.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""A real environment without TensorFlow: loading and predicting is all there.
+
+It has scikit-learn, NumPy and joblib of the versions that run here, and skdigits
+installed with `--no-deps`, as one would on a server.
+"""
+
+import importlib.metadata
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skdigits
+from skdigits import DigitMLPClassifier
+
+PROJECT = Path(skdigits.__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(
+    not (PROJECT / "pyproject.toml").exists(), reason="needs a clone of the project"
+)
+
+
+def pinned(*packages):
+    return [f"{name}=={importlib.metadata.version(name)}" for name in packages]
+
+
+class Environment:
+    """A virtual environment, and files to load in it.
+
+    Nothing of the environment around it is seen there: not its packages, and not
+    the project's folder either.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
+        scripts = "Scripts" if os.name == "nt" else "bin"
+        self._python = folder / "env" / scripts / "python"
+
+    def run(self, *arguments):
+        hidden = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS"}
+        env = {name: os.environ[name] for name in os.environ.keys() - hidden}
+        env |= {"PIP_NO_COMPILE": "1", "PIP_RETRIES": "1"}
+        return subprocess.run(
+            [self._python, *arguments],
+            env=env,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def install(self, *arguments):
+        done = self.run("-m", "pip", "install", "--quiet", *arguments)
+        if "No matching distribution found" in done.stderr:  # also without network
+            pytest.skip(f"cannot be downloaded here: {' '.join(arguments)}")
+        assert done.returncode == 0, done.stderr
+
+    def execute(self, code):
+        done = self.run("-W", "error", "-c", textwrap.dedent(code))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def files(digits, tmp_path_factory):
+    """A folder with saved classifiers, and what they predict here."""
+    import keras
+
+    X, y = digits
+    folder = tmp_path_factory.mktemp("server")
+    clf = DigitMLPClassifier(max_iter=5, batch_norm=True, random_state=0)
+    models = {
+        "plain": clf.fit(X, y.astype(str)),
+        "warm": DigitMLPClassifier(max_iter=5, warm_start=True).fit(X, y),
+        "pipeline": make_pipeline(StandardScaler(), DigitMLPClassifier()).fit(X, y),
+    }
+    arrays = {"X": X}
+    for name, model in models.items():
+        joblib.dump(model, folder / f"{name}.joblib")
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(model))
+        skops.io.dump(model, folder / f"{name}.skops")
+        arrays[name] = model.predict_proba(X)
+    np.savez(folder / "expected.npz", **arrays)
+    clf.set_params(callbacks=[keras.callbacks.History()])
+    joblib.dump(clf, folder / "with_callbacks.joblib")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(files):
+    environment = Environment(files)
+    environment.install(*pinned("joblib", "numpy", "scikit-learn", "scipy"))
+    environment.install("--no-deps", str(PROJECT))
+    return environment
+
+
+def test_what_is_installed(server):
+    out = server.execute(
+        """
+        import importlib.metadata
+        print(*sorted(d.name.lower() for d in importlib.metadata.distributions()))
+        import skdigits
+        print(skdigits.__file__)
+        """
+    )
+    installed, path = out.splitlines()
+    assert "skdigits" in installed.split()
+    assert not {"keras", "matplotlib", "tensorflow", "tqdm"} & set(installed.split())
+    assert Path(path).is_relative_to(server.folder)
+
+
+def test_loading_and_predicting(server):
+    server.execute(
+        """
+        import pickle
+        import joblib
+        import numpy as np
+
+        expected = np.load("expected.npz")
+        X = expected["X"]
+        for name in ("plain", "warm", "pipeline"):
+            with open(f"{name}.pickle", "rb") as file:
+                models = [joblib.load(f"{name}.joblib"), pickle.load(file)]
+            for model in models:
+                P = model.predict_proba(X)
+                np.testing.assert_allclose(P, expected[name], rtol=1e-4, atol=1e-6)
+                most_likely = model.classes_[P.argmax(axis=1)]
+                np.testing.assert_array_equal(model.predict(X), most_likely)
+                assert model.decision_function(X).shape == P.shape
+                assert np.isfinite(model.predict_log_proba(X)).all()
+        # Another file can be made of it there.
+        joblib.dump(model, "again.joblib")
+        np.testing.assert_array_equal(joblib.load("again.joblib").predict_proba(X), P)
+        """
+    )
+
+
+def test_training_says_what_to_install(server):
+    server.execute(
+        """
+        import joblib
+        import numpy as np
+        from skdigits import DigitMLPClassifier
+
+        X = np.load("expected.npz")["X"]
+        loaded = joblib.load("plain.joblib")
+        for train in (
+            lambda: DigitMLPClassifier().fit(X, np.arange(len(X)) % 10),
+            lambda: DigitMLPClassifier(verbose=1).fit(X, np.arange(len(X)) % 10),
+            lambda: loaded.partial_fit(X, loaded.predict(X)),
+            loaded.to_keras,
+        ):
+            try:
+                train()
+            except ImportError as error:
+                assert "needs TensorFlow and Keras 3" in str(error), error
+                assert "`pip install tensorflow`" in str(error), error
+            else:
+                raise AssertionError("no error")
+        assert loaded.predict(X).shape == (len(X),)
+        """
+    )
+
+
+def test_keras_callbacks_in_a_file_need_keras(server, files):
+    server.execute(
+        """
+        import joblib
+
+        try:
+            joblib.load("with_callbacks.joblib")
+        except ModuleNotFoundError as error:
+            assert error.name == "keras", error
+        else:
+            raise AssertionError("no error")
+        """
+    )
+    clf = joblib.load(files / "with_callbacks.joblib")
+    joblib.dump(clf.set_params(callbacks=None), files / "without_callbacks.joblib")
+    server.execute("import joblib; joblib.load('without_callbacks.joblib')")
+
+
+def test_skops(server):
+    server.install(*pinned("skops"))
+    server.execute(
+        """
+        import numpy as np
+        import skops.io
+
+        expected = np.load("expected.npz")
+        ours = ["skdigits._classifier.DigitMLPClassifier"]
+        for name in ("plain", "warm", "pipeline"):
+            assert skops.io.get_untrusted_types(file=f"{name}.skops") == ours
+            model = skops.io.load(f"{name}.skops", trusted=ours)
+            P = model.predict_proba(expected["X"])
+            np.testing.assert_allclose(P, expected[name], rtol=1e-4, atol=1e-6)
+        """
+    )
