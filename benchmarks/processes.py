@@ -1,10 +1,13 @@
 """Processes to measure in: one a peer, so that no library disturbs another."""
 
+import http.client
 import importlib
+import json
 import multiprocessing
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def _serve(connection, peer):
@@ -59,3 +62,52 @@ def whole_process(code):
         lines = done.stderr.strip().splitlines() or ["no message"]
         return {"error": lines[-1]}
     return {"seconds": seconds}
+
+
+class Service:
+    """The example service as a process, started with a saved classifier."""
+
+    _SCRIPT = Path(__file__).parent.parent / "examples" / "serve_digits.py"
+    _BODY = json.dumps({"images": [[0.0] * 400]})
+
+    def __init__(self, path):
+        start = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, str(self._SCRIPT), path, "--port", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._address = self._process.stdout.readline().split("//")[-1].strip()
+        self._ask(self._connect())
+        self.seconds_to_start = time.perf_counter() - start
+
+    def _connect(self):
+        return http.client.HTTPConnection(self._address, timeout=30)
+
+    def _ask(self, connection):
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/predict", self._BODY, headers)
+        answer = connection.getresponse()
+        return answer.status == 200 and bool(json.loads(answer.read())["labels"])
+
+    def ask_for(self, seconds):
+        """Ask again and again; requests and errors."""
+        connection = self._connect()
+        n_requests = n_errors = 0
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            n_requests += 1
+            try:
+                n_errors += not self._ask(connection)
+            except (OSError, http.client.HTTPException, ValueError):
+                n_errors += 1
+                connection = self._connect()
+        return n_requests, n_errors
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait(30)
+        self._process.stdout.close()

@@ -54,7 +54,9 @@ def _extra_columns(answers):
 
 def _median(given, column):
     values = [answer[column] for answer in given if column in answer]
-    return median(values) if values else None
+    if not values or isinstance(values[0], str):
+        return values[0] if values else None
+    return median(values)
 
 
 def _duration(seconds):
@@ -65,12 +67,14 @@ def _duration(seconds):
 
 
 def _number(value, column):
-    if value is None:
-        return ""
+    if value is None or isinstance(value, str):
+        return value or ""
     if column == "accuracy":
         return f"{100 * value:.1f} %"
     if column == "first":
         return _duration(value)
+    if column == "of_weights":
+        return f"{value:.2f}"
     return f"{value:.0f}"
 
 

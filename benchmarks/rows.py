@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import data
-from benchmarks.processes import Worker, whole_process
+from benchmarks.processes import Service, Worker, whole_process
 
 EVERYONE = [
     "skdigits",
@@ -100,12 +101,59 @@ _IMPORTS = {
     "predict": "import numpy, joblib, sklearn.base",
 }
 
-_LOAD = """
-import numpy as np
-x = np.zeros((1, 400), dtype=np.float32)
-{load}
-model.{predict}
-"""
+_X = "import numpy as np; x = np.zeros((1, 400), dtype=np.float32)"
+
+# By suffix, how a file is read and one row predicted.
+_LOADING = {
+    ".joblib": "import joblib; joblib.load(path).predict_proba(x)",
+    ".pickle": "import pickle; pickle.load(open(path, 'rb')).predict_proba(x)",
+    ".skops": "import skops.io; "
+    "trusted = skops.io.get_untrusted_types(file=path); "
+    "skops.io.load(path, trusted=trusted).predict_proba(x)",
+    ".onnx": "import onnxruntime; "
+    "onnxruntime.InferenceSession(path).run(None, {'X': x})",
+    ".keras": "import keras; keras.models.load_model(path).predict(x, verbose=0)",
+}
+
+
+def _loading(path):
+    """A program that loads a file and predicts one row."""
+    return f"path = {path!r}\n{_X}\n{_LOADING[Path(path).suffix]}"
+
+
+# Who saves, the suffix, what loading needs, and what a file from a stranger may do.
+_FORMATS = {
+    "joblib": ("skdigits", ".joblib", "scikit-learn", "run any code"),
+    "pickle": ("skdigits", ".pickle", "scikit-learn", "run any code"),
+    "skops": ("skdigits", ".skops", "scikit-learn, skops", "only what you trust"),
+    "ONNX": ("skdigits", ".onnx", "onnxruntime", "only predict"),
+    "Keras": ("skdigits", ".keras", "TensorFlow", "only predict, in safe mode"),
+    "MLPClassifier, joblib": (
+        "MLPClassifier",
+        ".joblib",
+        "scikit-learn",
+        "run any code",
+    ),
+    "Keras itself": ("Keras", ".keras", "TensorFlow", "only predict, in safe mode"),
+}
+
+
+def formats(row, repeats):
+    """Measure fresh processes that load each format, and the size of the file."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        codes, facts, workers = {}, {}, {}
+        for name, (peer, suffix, needs, stranger) in _FORMATS.items():
+            if peer not in workers:
+                workers[peer] = stack.enter_context(Worker(peer))
+            path = str(Path(folder, f"{name}{suffix}"))
+            size = workers[peer].call("save", path=path)
+            codes[name] = _loading(path)
+            facts[name] = size | {"needs": needs, "a file can": stranger}
+        answers = _in_turns(codes, repeats)
+    return {
+        name: [answer | facts[name] for answer in given]
+        for name, given in answers.items()
+    }
 
 
 def _in_turns(codes, repeats):
@@ -135,18 +183,36 @@ def load_and_predict(row, repeats):
     with tempfile.TemporaryDirectory() as folder:
         codes = {}
         for peer in row.peers:
-            if peer == "Keras":
-                path = str(Path(folder, f"{peer}.keras"))
-                load = f"import keras; model = keras.models.load_model({path!r})"
-                predict = "predict(x, verbose=0)"
-            else:
-                path = str(Path(folder, f"{peer}.joblib"))
-                load = f"import joblib; model = joblib.load({path!r})"
-                predict = "predict_proba(x)"
+            suffix = "keras" if peer == "Keras" else "joblib"
+            path = str(Path(folder, f"{peer}.{suffix}"))
             with Worker(peer) as worker:
                 worker.call("save", path=path)
-            codes[peer] = _LOAD.format(load=load, predict=predict)
+            codes[peer] = _loading(path)
         return _in_turns({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
+
+
+def service(row, repeats, *, n_clients=8, seconds=30):
+    """Measure the example service under load."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "digits.joblib"))
+        with Worker("skdigits") as worker:
+            worker.call("save", path=path)
+        answers = []
+        for _ in range(repeats):
+            with Service(path) as running, ThreadPoolExecutor(n_clients) as pool:
+                clients = [
+                    pool.submit(running.ask_for, seconds) for _ in range(n_clients)
+                ]
+                counts = [client.result() for client in clients]
+            n_requests, n_errors = map(sum, zip(*counts, strict=True))
+            answers.append(
+                {
+                    "seconds": running.seconds_to_start,
+                    "requests a second": n_requests / seconds,
+                    "errors": n_errors,
+                }
+            )
+    return {"skdigits": answers}
 
 
 _PRODUCTS = {
@@ -288,6 +354,21 @@ ROWS = {
         ["skdigits", "MLPClassifier", "Keras"],
         load_and_predict,
         {"MLPClassifier": 1 / 1.1, "Keras": 4},
+    ),
+    "formats": Row(
+        "formats",
+        "a fresh process that loads a file of each format and predicts one row; "
+        "`of_weights` is the size of the file divided by that of the weights",
+        list(_FORMATS),
+        formats,
+    ),
+    "service": Row(
+        "service",
+        "`examples/serve_digits.py`, from its start to its first answer, then eight "
+        "clients at once for 30 s, one digit a request",
+        ["skdigits"],
+        service,
+        repeats=1,
     ),
     "mnist-epoch": Row(
         "MNIST epoch",

@@ -5,6 +5,7 @@ shows.
 """
 
 import os
+import pickle
 import resource
 import tempfile
 import threading
@@ -107,13 +108,28 @@ def predict(peer, *, n_rows):
 
 
 def save(peer, *, path):
-    """Save a fitted estimator for `load`."""
-    estimator = MAKERS[peer](epochs=2).fit(*data.reference_job())
-    if peer == "Keras":
-        estimator.model.save(path)
+    """Save a fitted estimator in the format that the file's suffix names."""
+    if peer not in _kept:
+        _kept[peer] = MAKERS[peer](epochs=2).fit(*data.reference_job())
+    estimator = _kept[peer]
+    suffix = Path(path).suffix
+    if suffix == ".keras":
+        model = estimator.model if peer == "Keras" else estimator.to_keras()
+        model.save(path)
+    elif suffix == ".pickle":
+        Path(path).write_bytes(pickle.dumps(estimator))
+    elif suffix == ".skops":
+        import skops.io
+
+        skops.io.dump(estimator, path)
+    elif suffix == ".onnx":
+        from skdigits.export import to_onnx
+
+        to_onnx(estimator, path)
     else:
         joblib.dump(estimator, path)
-    return {}
+    n_weights = 400 * 25 + 25 + 25 * 15 + 15 + 15 * 10 + 10
+    return {"of_weights": os.path.getsize(path) / (4 * n_weights)}
 
 
 def epoch(peer, *, n_rows=60_000, hidden=(512, 512), batch_size=128, epochs=2):
