@@ -36,7 +36,8 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skdigits._classifier import DigitMLPClassifier
 from skdigits._sklearn_callbacks import begin_fit, end_fit, has_callbacks
-from skdigits._stacking import RowsOf, make_stacks, train_stack
+from skdigits._stack_training import train_stack, train_stacks
+from skdigits._stacking import RowsOf, make_stacks
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
@@ -196,12 +197,10 @@ class _StackedSearch:
         with _progress_bar(self, n_epochs, len(trials)) as bar:
             scoring.score([trial for trial in trials if trial.error is not None])
             if n_jobs == 1:
-                outcomes = (
-                    _timed_stack(stack, notify=bar.update) for stack, _ in stacks
-                )
+                outcomes = train_stacks([stack for stack, _ in stacks], bar.update)
             else:
                 outcomes = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
-                    delayed(_timed_stack)(stack, _shared(X, stack, places, ready))
+                    delayed(_train_stack)(stack, _shared(X, stack, places, ready))
                     for stack, places in stacks
                 )
             for (_, places), (trained, seconds) in zip(stacks, outcomes, strict=True):
@@ -447,13 +446,11 @@ def _shared(X, stack, places, trials):
     return X if replaced else None
 
 
-def _timed_stack(stack, X=None, notify=None):
+def _train_stack(stack, X=None):
     for source in stack.sources:
         if isinstance(source, RowsOf):
             source.X = X
-    start = time.perf_counter()
-    outcomes = train_stack(stack, notify)
-    return outcomes, time.perf_counter() - start
+    return train_stack(stack)
 
 
 class StackedGridSearchCV(_StackedSearch, GridSearchCV):

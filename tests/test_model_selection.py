@@ -1,6 +1,7 @@
 """The stacked searches, held against scikit-learn's over the same candidates."""
 
 import re
+import threading
 
 import joblib
 import keras
@@ -147,8 +148,8 @@ def test_other_forms_of_rows(digits, form, monkeypatch):
     elif form == "uint8":
         X, params = (X * 16).astype(np.uint8), {"rescale": 1 / 16}
     else:  # handed over in chunks
-        monkeypatch.setattr("skdigits._stacking._RESIDENT_BYTES", 0)
-        monkeypatch.setattr("skdigits._stacking._CHUNK_BYTES", 100_000)
+        monkeypatch.setattr("skdigits._stack_training._RESIDENT_BYTES", 0)
+        monkeypatch.setattr("skdigits._stack_training._CHUNK_BYTES", 100_000)
     grid = {"hidden_layer_sizes": [(10, 10), (25, 15)], "dropout": [0, 0.1]}
     ours, theirs = both(classifier(**params), grid, X, y)
     assert_allclose(scores_of(ours), scores_of(theirs), atol=1e-12)
@@ -221,6 +222,25 @@ def test_diverging_candidate_leaves_the_others_alone(digits):
     assert (scores_of(search)[1] == -1).all()
     with pytest.raises(ValueError, match="Training diverged"):
         search.set_params(error_score="raise").fit(X, y)
+
+
+def test_diverging_candidate_spoils_no_narrower_neighbour(digits):
+    # Narrow networks share a block with others, whose infinity must not get there.
+    X, y = digits
+    sizes = [(3, 4), (5, 3), (8, 6), (40, 30)]
+    grid = {"hidden_layer_sizes": sizes, "learning_rate_init": [0.01, 1e160]}
+    estimator = classifier(solver="sgd", dtype="float64")
+    search = StackedGridSearchCV(estimator, grid, cv=2, error_score=-1.0, refit=False)
+    with pytest.warns(FitFailedWarning, match="8 fits failed out of a total of 16"):
+        search.fit(X, y)
+    healthy = GridSearchCV(
+        estimator.set_params(learning_rate_init=0.01),
+        {"hidden_layer_sizes": sizes},
+        cv=2,
+    )
+    healthy.fit(X, y)
+    assert_allclose(scores_of(search)[::2], scores_of(healthy), atol=1e-12)
+    assert (scores_of(search)[1::2] == -1).all()
 
 
 def test_invalid_candidate_gets_the_error_score(digits):
@@ -330,6 +350,55 @@ def test_small_memory_budget_splits_stacks(digits, monkeypatch):
     monkeypatch.setattr("skdigits._stacking._STACK_BYTES", 100_000)
     ours, theirs = both(classifier(dtype="float64"), grid, X, y)
     assert_allclose(scores_of(ours), scores_of(theirs), atol=1e-12)
+
+
+@pytest.fixture
+def several_threads(monkeypatch):
+    """Small searches are cut up and trained side by side as large ones are."""
+    monkeypatch.setattr("skdigits._stacking._STACK_BYTES", 100_000)
+    monkeypatch.setattr("skdigits._stack_training._SECONDS_FOR_A_THREAD", 1e-9)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+
+
+@pytest.mark.parametrize("max_iter", [5, 200])  # as a graph, compiled
+def test_stacks_side_by_side(digits, several_threads, max_iter, capsys):
+    X, y = digits
+    grid = {
+        "hidden_layer_sizes": [(5, 5), (9, 4), (20, 10), (7, 20)],
+        "learning_rate_init": [0.001, 0.01],
+    }
+    estimator = classifier(dtype="float64", max_iter=max_iter, batch_size=20)
+    ours, theirs = both(estimator, grid, X, y, verbose=1, refit=False)
+    assert_allclose(scores_of(ours), scores_of(theirs), atol=1e-12)
+    assert f"{8 * 3 * max_iter}/{8 * 3 * max_iter}" in capsys.readouterr().err
+
+
+def test_keras_callbacks_stay_in_the_main_thread(digits, several_threads):
+    threads = set()
+
+    class Where(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            threads.add(threading.current_thread())
+
+    grid = {
+        "hidden_layer_sizes": [(5, 5), (9, 4), (20, 10)],
+        "callbacks": [None, [Where()]],
+    }
+    search = StackedGridSearchCV(classifier(max_iter=3), grid, cv=2, refit=False)
+    search.fit(*digits)
+    assert threads == {threading.main_thread()}
+
+
+def test_search_that_fails_leaves_no_thread_behind(digits, several_threads):
+    def scorer(estimator, X, y):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    grid = {"hidden_layer_sizes": [(5, 5), (9, 4), (20, 10)]}
+    search = StackedGridSearchCV(classifier(), grid, cv=4, scoring=scorer)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*digits)
+    assert threading.active_count() == before
 
 
 def test_keras_callbacks_and_optimizers(digits):
