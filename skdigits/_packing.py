@@ -6,7 +6,7 @@ differ. Instead several narrow networks fill up a block of about the widest's si
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -80,14 +80,13 @@ class Packing:
         return Packing(n_streams, n_blocks, self.n_networks, self.widths, cut)
 
 
-@cache
 def pack(streams, n_features, n_outputs):
     """Arrange networks so that all blocks have one shape and little is wasted.
 
     Parameters
     ----------
-    streams : tuple of (int, tuple of int)
-        Stream and hidden layer sizes of each network.
+    streams : list of (int, tuple of int)
+        Stream, counted from 0, and hidden layer sizes of each network.
     n_features, n_outputs : int
         Inputs and outputs of every network.
 
@@ -126,7 +125,7 @@ def _cost(widths, n_networks, n_features, n_outputs):
     return _BLOCK + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
-@cache
+@lru_cache(maxsize=100)  # the folds of a search are alike
 def _fill(networks, n_blocks, n_features, n_outputs):
     """Put networks into blocks, the largest first, each where it costs least.
 

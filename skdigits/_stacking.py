@@ -220,7 +220,7 @@ def _common(keras, job, place):
 def _pack(jobs):
     network = jobs[0].network
     sizes = [job.network.hidden_layer_sizes for job in jobs]
-    networks = tuple(zip(_streams(jobs), sizes, strict=True))
+    networks = list(zip(_streams(jobs), sizes, strict=True))
     return pack(networks, network.n_features, network.n_outputs)
 
 

@@ -125,7 +125,7 @@ def restored_joblib(monkeypatch):
 def test_guide_page_runs(page, tmp_path, monkeypatch, restored_joblib):
     monkeypatch.chdir(tmp_path)
     blocks = code_blocks(page)
-    for module in ("dask.array", "distributed", "ray"):
+    for module in ("dask.array", "distributed", "onnxruntime", "ray", "skops.io"):
         if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b in blocks):
             pytest.importorskip(module, reason=f"the page needs {module}")
     namespace = {}
