@@ -15,7 +15,7 @@ from skdigits._tensorflow import load_tensorflow
 # Data up to this size is held on the device as a whole.
 _RESIDENT_BYTES = 16 * 2**20
 # Larger data goes there in chunks of this size.
-_CHUNK_BYTES = 4 * 2**20
+_CHUNK_BYTES = 8 * 2**20
 # TensorFlow copies what doesn't start at a multiple of so many bytes.
 _ALIGNMENT = 64
 # See `padded_length`.

@@ -506,3 +506,18 @@ def test_packages_that_are_not_installed(digits, fitted, monkeypatch):
     for estimator in (fitted, pipeline):
         with pytest.raises(ImportError, match=match.format("onnx")):
             to_onnx(estimator)
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "another format"])
+def test_damaged_file_is_refused_by_the_runtime(fitted, tmp_path, damage):
+    path = tmp_path / "digits.onnx"
+    to_onnx(fitted, path)
+    content = path.read_bytes()
+    damaged = {
+        "empty": b"",
+        "truncated": content[: len(content) // 2],
+        "another format": b"PK\x03\x04 is how a zip file starts",
+    }
+    path.write_bytes(damaged[damage])
+    with pytest.raises(Exception, match=r"(?i)protobuf|load|model"):
+        onnxruntime.InferenceSession(path)
