@@ -28,7 +28,7 @@ format: $(VENV)/installed-lint  ## Apply what lint would change
 test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
 	.venv-oldest/bin/python -m pytest
 
-bench: $(VENV)/installed-bench  ## Measure beside the peers, about 40 minutes; writes docs/benchmarks.md
+bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
 clean:  ## Remove what the other targets made

@@ -7,15 +7,14 @@ holds one network or several side by side; between layers a mask keeps these apa
 What a block has too many has no weights, so has no gradient, and stays without.
 """
 
-import threading
 from dataclasses import dataclass
 from itertools import pairwise
-from weakref import WeakValueDictionary
 
 import numpy as np
 
 from skdigits._optimizer import OptimizerSpec
-from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
+from skdigits._shared_function import SharedFunction, shared_function
+from skdigits._tensorflow import load_keras, load_tensorflow
 from skdigits._weights import assign, bytes_of, copy_of
 
 
@@ -261,16 +260,12 @@ class StackProgram:
             tf.constant(n_per_epoch, tf.int32),
         ]
         if self._function is None:
-            with _making_functions:  # and not twice for two threads
-                self._function = _functions.get(spec)
-                if self._function is None:
-                    with quiet_tensorflow():
-                        self._function = self._make_function()
-                        nothing = [*arguments, tf.constant(0, tf.int32)]
-                        self._function(self.variables, nothing)
-                    _functions[spec] = self._function
-        arguments.append(tf.constant(n_steps, tf.int32))
-        losses = self._function(self.variables, arguments)
+            self._function = shared_function(
+                spec,
+                self._make_function,
+                lambda made: made(self.variables, [*arguments, tf.constant(0)]),
+            )
+        losses = self._function(self.variables, [*arguments, tf.constant(n_steps)])
         return losses.numpy()[: batches.n_epochs].astype(np.float64)
 
     def _make_function(self):
@@ -294,7 +289,7 @@ class StackProgram:
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
         )
-        return _Function(tf, self._train, signature, self.variables, spec.compiled)
+        return SharedFunction(tf, self._train, signature, self.variables, spec.compiled)
 
     def _train(
         self,
@@ -496,59 +491,6 @@ class StackProgram:
             target = tf.broadcast_to(target, tf.shape(Z))
             loss = tf.nn.softmax_cross_entropy_with_logits(target, Z)
         return tf.transpose(loss, (0, 1, 3, 2))
-
-
-class _Function:
-    """A compiled program, to run on the variables of any `StackProgram` of its spec.
-
-    Compiling takes seconds, so stacks that are trained side by side share it.
-
-    Parameters
-    ----------
-    tf : module
-    train : callable
-        Changes variables.
-    signature : tuple of TensorSpec
-        Arguments of `train`.
-    variables : list of keras.Variable
-        Those that `train` changes when it is called.
-    compiled : bool
-        Whether XLA compiles it.
-    """
-
-    def __init__(self, tf, train, signature, variables, compiled):
-        self._tf = tf
-        traced = tf.function(train, autograph=False).get_concrete_function(*signature)
-        numbers = {id(v.value.handle): n for n, v in enumerate(variables)}
-        # Its own variables are among what it has captured; with the resources as
-        # arguments there can be others in their place.
-        captured = traced.captured_inputs
-        self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
-
-        def run(arguments, resources):
-            resources = iter(resources)
-            inputs = [next(resources) if id(c) in numbers else c for c in captured]
-            (output,) = tf.raw_ops.StatefulPartitionedCall(
-                args=[*tf.nest.flatten(arguments), *inputs],
-                Tout=[output.dtype for output in traced.outputs],
-                f=traced,
-            )
-            return output
-
-        self._run = tf.function(
-            run, jit_compile=compiled, autograph=False
-        ).get_concrete_function(
-            signature, [tf.TensorSpec((), tf.resource) for _ in self._numbers]
-        )
-
-    def __call__(self, variables, arguments):
-        resources = [variables[number].value.handle for number in self._numbers]
-        return self._run(*self._tf.nest.flatten((arguments, resources)))
-
-
-# By spec, as long as a program uses them.
-_functions = WeakValueDictionary()
-_making_functions = threading.Lock()
 
 
 def _rate_schedule(keras):
