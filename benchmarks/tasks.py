@@ -93,25 +93,28 @@ def search(peer, *, stacked=False, n_jobs=None, epochs=20):
     return {"seconds": seconds, "accuracy": float(grid.best_score_)}
 
 
-def predict(peer, *, n_rows):
-    """`predict_proba` on so many rows; the best of several calls in a row."""
+def _fitted(peer):
     if peer not in _kept:
         _kept[peer] = MAKERS[peer](epochs=2).fit(*data.reference_job())
+    return _kept[peer]
+
+
+def predict(peer, *, n_rows):
+    """`predict_proba` on so many rows; the best of several calls in a row."""
+    estimator = _fitted(peer)
     X, _ = data.reference_job()
     X = np.ascontiguousarray(X[np.arange(n_rows) % len(X)])
     n_calls = max(5, min(200, 20_000 // n_rows))
     if peer == "Keras":
         n_calls = 5
-    _kept[peer].predict_proba(X)
-    seconds = [_timed(lambda: _kept[peer].predict_proba(X))[1] for _ in range(n_calls)]
+    estimator.predict_proba(X)
+    seconds = [_timed(lambda: estimator.predict_proba(X))[1] for _ in range(n_calls)]
     return {"seconds": float(np.median(seconds))}
 
 
 def save(peer, *, path):
     """Save a fitted estimator in the format that the file's suffix names."""
-    if peer not in _kept:
-        _kept[peer] = MAKERS[peer](epochs=2).fit(*data.reference_job())
-    estimator = _kept[peer]
+    estimator = _fitted(peer)
     suffix = Path(path).suffix
     if suffix == ".keras":
         model = estimator.model if peer == "Keras" else estimator.to_keras()

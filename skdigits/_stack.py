@@ -47,8 +47,8 @@ class StackSpec:
     floatx : str
     n_epochs : int
         Epochs in one call, at most.
-    n_rows, n_batches : int or None
-        Rows of X and number of batches that a compiled program is made for.
+    n_rows, n_batches : int
+        Rows of X and number of batches that the program is made for.
     """
 
     n_streams: int
@@ -70,8 +70,8 @@ class StackSpec:
     compiled: bool
     floatx: str
     n_epochs: int
-    n_rows: int | None
-    n_batches: int | None
+    n_rows: int
+    n_batches: int
 
 
 class StackProgram:
@@ -270,12 +270,11 @@ class StackProgram:
 
     def _make_function(self):
         tf, spec = self._tf, self.spec
-        n_rows = spec.n_rows if spec.compiled else None
-        n_batches = spec.n_batches if spec.compiled else None
+        n_batches = spec.n_batches
         S, C, N = spec.n_streams, spec.n_blocks, spec.n_networks
         B = spec.batch_size
         signature = (
-            tf.TensorSpec((n_rows, spec.n_features), spec.x_dtype),
+            tf.TensorSpec((spec.n_rows, spec.n_features), spec.x_dtype),
             tf.TensorSpec((n_batches, S, B), tf.int32),
             tf.TensorSpec((n_batches, S, B), tf.int32),
             tf.TensorSpec((n_batches, S, C, N, B), spec.dtype),

@@ -22,14 +22,18 @@ from skdigits._packing import Place
 from skdigits._program_cache import programs
 from skdigits._stack import StackProgram, StackSpec
 from skdigits._tensorflow import load_keras
-from skdigits._training import choose_optimizer, train, warn_not_converged
+from skdigits._training import (
+    MOST_EPOCHS_IN_A_CALL,
+    choose_optimizer,
+    train,
+    warn_not_converged,
+)
 
 # Rows up to this size are held on the device as a whole, else they go in chunks.
 _RESIDENT_BYTES = 64 * 2**20
 _CHUNK_BYTES = 16 * 2**20
 # Weights and labels of so many rows of all networks are handed over in one call.
 _CALL_BYTES = 32 * 2**20
-_MOST_EPOCHS_IN_A_CALL = 16
 # So long may one call take, or Ctrl-C would seem to be ignored.
 _CALL = 0.5
 # Where stacks take at least so long for each thread, they are trained side by side: a
@@ -197,7 +201,7 @@ class _StackRun:
                 np.clip(
                     min(fitting, _CALL / stack.epoch_seconds),
                     1,
-                    _MOST_EPOCHS_IN_A_CALL,
+                    MOST_EPOCHS_IN_A_CALL,
                 )
             )
             self.n_batches = self.n_epochs * self.n_steps
@@ -206,8 +210,7 @@ class _StackRun:
             self.n_batches = int(np.clip(rows_in_chunk, 1, self.n_steps))
             self.capacity = self.n_batches * self.batch_size * n_streams
             self.n_epochs = 1
-        if stack.compiled:
-            self.capacity = padded_length(self.capacity)
+        self.capacity = padded_length(self.capacity)
         return StackSpec(
             n_streams=n_streams,
             n_blocks=packing.n_blocks,
@@ -327,14 +330,8 @@ class _StackRun:
         if self.resident:
             starts = np.cumsum([0, *(X.shape[0] for X in self.sources)])
             offsets = [starts[source] for source in self.source_of]
-            yield self._package(
-                self.rows_on_device.tensor,
-                positions + np.array(offsets),
-                y,
-                weight,
-                n_in_batch,
-                0,
-            )
+            index = positions + np.array(offsets)
+            yield self._package(index, y, weight, n_in_batch, 0)
             return
         for start in range(0, self.n_steps, self.n_batches):
             chunk = slice(start * B, (start + self.n_batches) * B)
@@ -344,16 +341,10 @@ class _StackRun:
                 for stream, source in enumerate(self.source_of)
             )
             in_turn = np.arange(rows.size).reshape(n_streams, -1).T[None]
-            yield self._package(
-                self.rows_on_device.tensor,
-                in_turn,
-                y[:, chunk],
-                weight[:, chunk],
-                n_in_batch[start : start + self.n_batches],
-                start,
-            )
+            some = n_in_batch[start : start + self.n_batches]
+            yield self._package(in_turn, y[:, chunk], weight[:, chunk], some, start)
 
-    def _package(self, X, index, y, weight, n_in_batch, start):
+    def _package(self, index, y, weight, n_in_batch, start):
         """Whole batches on the leading axis, as many as the program is made for."""
         n_epochs, n_rows = index.shape[:2]
         n_steps = n_epochs * n_rows // self.batch_size
@@ -367,7 +358,7 @@ class _StackRun:
             return filled
 
         return Batches(
-            X,
+            self.rows_on_device.tensor,
             by_batch(index, np.int32),
             by_batch(y, np.int32),
             by_batch(weight, weight.dtype),
@@ -408,17 +399,21 @@ class _StackRun:
     def _finish(self, members):
         if not members:
             return
-        arrays = self._weights([m for m in self.members if m.outcome is None])
-        for block in {m.place.block_index for m in members}:
-            going = [m for m in self.blocks[block] if m.outcome is None]
-            for member in going:
-                if not all(np.isfinite(array).all() for array in arrays[member.place]):
-                    self._give_up(member, ValueError("weights are no longer finite"))
+        blocks = {m.place.block_index for m in members}
+        going = [m for b in blocks for m in self.blocks[b] if m.outcome is None]
+        arrays = self._weights(going)
+        for member in going:
+            shared = self.spec.n_networks > 1 and member.outcome is None
+            if shared and not _are_finite(arrays[member.place]):
+                self._give_up(member)
         for member in members:
             if member.outcome is None:
-                member.outcome = member.course.finish(arrays[member.place])
+                try:
+                    member.outcome = member.course.finish(arrays[member.place])
+                except ValueError as error:
+                    self._give_up(member, error)
 
-    def _give_up(self, member, error):
+    def _give_up(self, member, error=None):
         """End the training of a network whose numbers are no longer finite."""
         if self.spec.n_networks == 1:
             member.outcome = error
@@ -428,3 +423,7 @@ class _StackRun:
         for other in self.blocks[member.place.block_index]:
             if other.outcome is None:
                 other.outcome = _train_alone(other.job, self.sources[other.source])
+
+
+def _are_finite(arrays):
+    return all(np.isfinite(array).all() for array in arrays)

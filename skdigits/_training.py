@@ -25,7 +25,7 @@ _WORK_WORTH_A_STEP = 3e7
 # As much training as that, and at most so many epochs, are done in one call where
 # nothing looks between epochs: not so long that Ctrl-C would seem to be ignored.
 _STEPS_IN_A_CALL = 2000
-_MOST_EPOCHS_IN_A_CALL = 16
+MOST_EPOCHS_IN_A_CALL = 16
 # `partial_fit` is one epoch, but rarely called once.
 _PARTIAL_FIT_REPEATS = 10
 
@@ -166,7 +166,7 @@ def _epochs_in_a_call(network, batch_size, n_samples):
     cost = -(-padded_length(n_samples) // batch_size) * _cost_of_step(
         network, batch_size
     )
-    return int(np.clip(_STEPS_IN_A_CALL // cost, 1, _MOST_EPOCHS_IN_A_CALL))
+    return int(np.clip(_STEPS_IN_A_CALL // cost, 1, MOST_EPOCHS_IN_A_CALL))
 
 
 def _check_callbacks(keras, callbacks):
