@@ -1,6 +1,7 @@
 """DigitMLPClassifier: parameters, validation, fit and predict."""
 
 from functools import partial
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -33,6 +34,13 @@ from skdigits._validation import (
     class_weights,
     split_rows,
 )
+from skdigits.augmentation import RandomDistortion, make_distortion
+
+
+def _defaults(estimator_type):
+    """Parameters of an estimator that have a default, with it."""
+    parameters = signature(estimator_type.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -76,6 +84,11 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Decay of an exponential moving average of the weights over the steps, in
         (0, 1). The average is what is validated and kept. None for none.
 
+    augment : RandomDistortion, default=None
+        How to distort the images of each batch, anew in every epoch; see
+        :class:`~skdigits.augmentation.RandomDistortion`. Held-out rows stay as they
+        are. None for not at all.
+
     rescale : float, default=None
         Factor applied to `X` inside the network, positive. With ``1 / 255``, images
         of dtype uint8 are trained on and predicted without a float copy.
@@ -83,10 +96,13 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     batch_size : int, default=32
         Rows a step.
 
-    learning_rate : {'constant', 'cosine', 'adaptive'}, default='constant'
+    learning_rate : {'constant', 'cosine', 'flat_cosine', 'adaptive'}, \
+            default='constant'
         - 'constant' stays at `learning_rate_init`.
         - 'cosine' falls from there to zero over `max_iter` epochs along half a
           cosine (Loshchilov and Hutter, 2017); `partial_fit` stays constant.
+        - 'flat_cosine' stays for three quarters of `max_iter` epochs and falls to
+          zero in the last one, along half a cosine; `partial_fit` stays constant.
         - 'adaptive' is divided by 5 each time the loss, or with `early_stopping`
           the validation score, fails to improve by `tol` for `n_iter_no_change`
           epochs.
@@ -241,9 +257,12 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "batch_norm": ["boolean"],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "ema": [Interval(Real, 0, 1, closed="neither"), None],
+        "augment": [RandomDistortion, None],
         "rescale": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "cosine", "adaptive"})],
+        "learning_rate": [
+            StrOptions({"constant", "cosine", "flat_cosine", "adaptive"})
+        ],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
@@ -273,6 +292,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         batch_norm=False,
         label_smoothing=0.0,
         ema=None,
+        augment=None,
         rescale=None,
         batch_size=32,
         learning_rate="constant",
@@ -298,6 +318,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.batch_norm = batch_norm
         self.label_smoothing = label_smoothing
         self.ema = ema
+        self.augment = augment
         self.rescale = rescale
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -329,7 +350,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return {**super().__getstate__(), **stamp()}
 
     def __setstate__(self, state):
-        super().__setstate__(opened(state))
+        # A file of an older release lacks the parameters that came since.
+        super().__setstate__(_defaults(type(self)) | opened(state))
 
     # Training
 
@@ -515,6 +537,9 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _make_job(self, X, y, weight, resuming, X_val=None, y_val=None):
         network = self._network_to_train(X, resuming)
+        distortion = None
+        if self.augment is not None:
+            distortion = make_distortion(self.augment, X.shape[1], network.dtype)
         y = np.searchsorted(self.classes_, y)
         weight = weight * class_weights(self.class_weight, self.classes_, y, weight)[y]
         if resuming:
@@ -530,7 +555,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 self.classes_[y], weight, self.validation_fraction, progress.seed
             )
             data.validation = X[held_out], y[held_out], weight[held_out]
-        return Job(network, self, data, progress, t_before=self.t_ if resuming else 0)
+        t_before = self.t_ if resuming else 0
+        return Job(network, self, data, progress, t_before, distortion)
 
     def _finish_fit(self, job, trained, incremental=False):
         """Take over what came of a training."""

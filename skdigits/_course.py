@@ -8,6 +8,7 @@ import numpy as np
 
 from skdigits import _forward
 from skdigits._job import (
+    DISTORTION,
     DROPOUT,
     ROW_ORDER,
     Progress,
@@ -16,7 +17,7 @@ from skdigits._job import (
     random_stream,
 )
 from skdigits._network import NORM_MOMENTUM, fold
-from skdigits._schedule import LearningRate, StoppingRule
+from skdigits._schedule import LearningRate, StoppingRule, part_of_fall
 
 # Where a rule needs a tolerance and `tol` is None: scikit-learn's default.
 _DEFAULT_TOL = 1e-4
@@ -51,7 +52,8 @@ class Course:
         self.alpha = float(params.alpha) / mean_weight
         self.max_iter = 1 if incremental else params.max_iter
         schedule = params.learning_rate
-        if incremental and schedule == "cosine":
+        self._incremental = incremental
+        if incremental and schedule in ("cosine", "flat_cosine"):
             schedule = "constant"  # nobody knows how many epochs will follow
         self.learning_rate = LearningRate(schedule, rate, self.max_iter)
         self.loss_curve = list(before.loss_curve)
@@ -97,6 +99,16 @@ class Course:
     def dropout_stream(self):
         """Where the next epoch's dropout takes its random numbers from."""
         return random_stream(self.job.progress.seed, DROPOUT, len(self.loss_curve))
+
+    def distortions(self, n_epochs):
+        """Random numbers and strength of the distortions in each of the next epochs."""
+        ease = self.job.params.augment.ease
+        for ahead in range(n_epochs):
+            number = len(self.loss_curve) + ahead
+            stream = random_stream(self.job.progress.seed, DISTORTION, number)
+            done = (self.n_epochs + ahead + 1) / self.max_iter
+            eased = 0.0 if self._incremental else part_of_fall(done)
+            yield stream, 1 - (1 - ease) * eased
 
     def skip_epochs(self, n_epochs, n_steps):
         """Begin that many epochs later: they were trained before, by a lost process.

@@ -57,6 +57,8 @@ class Batches:
     start : int
         Batches of the epoch before these.
     n_epochs : int
+    coefficients : ndarray of shape (n_batches * batch_size, 2, n_terms) or None
+        Of the distortion of the image at each position.
     """
 
     X: object
@@ -66,6 +68,7 @@ class Batches:
     n_in_batch: np.ndarray
     start: int
     n_epochs: int
+    coefficients: np.ndarray | None = None
 
 
 class RowsOnDevice:
@@ -153,6 +156,8 @@ class RowFeed:
     padded : bool
         Whether what is handed over always has the same shape, for a compiled
         program.
+    distortion : Distortion, default=None
+        What to do with the images.
 
     Attributes
     ----------
@@ -166,12 +171,15 @@ class RowFeed:
         Rows of X and batches in every `Batches`, if padded.
     """
 
-    def __init__(self, X, y, weight, rows, batch_size, n_epochs, dtype, padded):
+    def __init__(
+        self, X, y, weight, rows, batch_size, n_epochs, dtype, padded, distortion=None
+    ):
         self._X, self._y = X, y.astype(np.int32, copy=False)
         self._weight = weight.astype(dtype, copy=False)
         self._rows = rows
         self._batch_size = batch_size
         self.x_dtype = dtype_to_hand_over(X, dtype)
+        self._distortion = distortion
         self._rows_on_device = None
         self.n_samples = X.shape[0] if rows is None else len(rows)
         row_bytes = X.shape[1] * self.x_dtype.itemsize
@@ -187,13 +195,15 @@ class RowFeed:
         if padded:
             self.n_batches = self.n_epochs * -(-self._capacity // batch_size)
 
-    def batches(self, orders):
+    def batches(self, orders, distortions=None):
         """The rows of some epochs, in one piece or in several.
 
         Parameters
         ----------
         orders : ndarray of int of shape (n_epochs, n_samples)
             A permutation of range(n_samples) for each epoch.
+        distortions : list of (Generator, float), default=None
+            Random numbers and strength of the distortions, for each epoch.
 
         Yields
         ------
@@ -208,19 +218,24 @@ class RowFeed:
                 self._rows_on_device.take(self._X, every)
         X = self._rows_on_device.tensor
         if self._resident:
-            yield self._batches(X, orders, index, 0)
+            yield self._batches(X, orders, index, 0, distortions)
             return
         for start in range(0, self.n_samples, self._capacity):
             chunk = index[:, start : start + self._capacity]
             in_turn = np.arange(chunk.shape[1])[None]
             self._rows_on_device.take(self._X, chunk[0])
-            yield self._batches(X, in_turn, chunk, start // self._batch_size)
+            first = start // self._batch_size
+            yield self._batches(X, in_turn, chunk, first, distortions)
 
-    def _batches(self, X, positions, index, start):
+    def _batches(self, X, positions, index, start, distortions):
         n_epochs, n_rows = index.shape
         n_in_batch = np.full(-(-n_rows // self._batch_size), self._batch_size)
         n_in_batch[-1] -= len(n_in_batch) * self._batch_size - n_rows
         weight = self._weight[index] / np.repeat(n_in_batch, n_in_batch)
+        coefficients = None
+        if distortions is not None:
+            drawn = [self._distortion.coefficients(n_rows, *d) for d in distortions]
+            coefficients = self._fill_up(np.stack(drawn), self._distortion.dtype)
         return Batches(
             X,
             self._fill_up(positions, np.int32),
@@ -229,14 +244,15 @@ class RowFeed:
             n_in_batch,
             start,
             n_epochs,
+            coefficients,
         )
 
     def _fill_up(self, values, dtype):
         """Whole batches in each epoch, and as many of them as always if padded."""
-        n_epochs, n_rows = values.shape
+        n_epochs, n_rows, *shape = values.shape
         n_batches = -(-n_rows // self._batch_size)
         length = (self.n_batches or n_epochs * n_batches) * self._batch_size
-        filled = np.zeros(length, dtype=dtype)
+        filled = np.zeros((length, *shape), dtype=dtype)
         epochs = filled[: n_epochs * n_batches * self._batch_size]
-        epochs.reshape(n_epochs, -1)[:, :n_rows] = values
+        epochs.reshape(n_epochs, -1, *shape)[:, :n_rows] = values
         return filled

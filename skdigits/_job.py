@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skdigits._distortion import Distortion
 from skdigits._network import Network, initial_arrays
 
 # The random streams that the seed of a training is split into.
-INITIAL_WEIGHTS, ROW_ORDER, DROPOUT = range(3)
+INITIAL_WEIGHTS, ROW_ORDER, DROPOUT, DISTORTION = range(4)
 
 
 @dataclass
@@ -96,6 +97,8 @@ class Job:
         Where to start from; it is not changed.
     t_before : int, default=0
         Rows that were trained on before, counted as often as they were.
+    distortion : Distortion, default=None
+        What to do with the images of every batch.
     """
 
     network: Network
@@ -103,6 +106,7 @@ class Job:
     data: TrainingData
     progress: Progress
     t_before: int = 0
+    distortion: Distortion | None = None
 
 
 @dataclass

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skdigits._distortion import distort, terms_of
 from skdigits._network import Network, build_keras, keras_loss, keras_variables
 from skdigits._optimizer import OptimizerSpec
 from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
@@ -46,6 +47,10 @@ class ProgramSpec:
     n_rows, n_batches : int or None
         Rows of X and number of batches that a compiled program is made for. A
         program that isn't compiled takes any.
+    image_shape : tuple of int or None
+        (height, width) of images that are distorted; None for no distortion.
+    elastic_sigma : float or None
+        See `skdigits._distortion.terms_of`.
     """
 
     network: Network
@@ -58,6 +63,8 @@ class ProgramSpec:
     n_epochs: int = 1
     n_rows: int | None = None
     n_batches: int | None = None
+    image_shape: tuple | None = None
+    elastic_sigma: float | None = None
 
 
 class TrainingProgram:
@@ -110,6 +117,9 @@ class TrainingProgram:
         self._kernels = [
             layer.kernel for layer in layers if isinstance(layer, keras.layers.Dense)
         ]
+        if spec.image_shape is not None:
+            dtype = spec.network.dtype
+            self._terms = terms_of(spec.image_shape, spec.elastic_sigma, dtype)
         self._compiled = spec.compiled
         self._function = None  # until `_prepare`
 
@@ -232,12 +242,14 @@ class TrainingProgram:
             tf.constant(n_per_epoch, tf.int32),
             tf.constant(scalars),
         ]
+        if batches.coefficients is not None:
+            arguments.append(tf.constant(batches.coefficients))
         if not self._model_is_behind:
             self._weights.read_model()
         if self._function is None:
             self._prepare(arguments)
         n_steps = tf.constant(batches.n_epochs * n_per_epoch, tf.int32)
-        losses = self._function(*arguments, n_steps)
+        losses = self._function(n_steps, *arguments)
         self._model_is_behind = True
         return losses.numpy()[: batches.n_epochs].astype(np.float64)
 
@@ -248,7 +260,7 @@ class TrainingProgram:
         try:
             with quiet_tensorflow():
                 function = self._make_function()
-                function(*arguments, none)
+                function(none, *arguments)
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
@@ -267,7 +279,11 @@ class TrainingProgram:
         n_batches = spec.n_batches if self._compiled else None
         length = None if n_batches is None else n_batches * spec.batch_size
         program = tf.function(self._train, jit_compile=self._compiled, autograph=False)
+        of_distortion = []
+        if spec.image_shape is not None:
+            of_distortion.append(tf.TensorSpec((length, 2, len(self._terms)), dtype))
         return program.get_concrete_function(
+            tf.TensorSpec((), tf.int32),
             tf.TensorSpec((n_rows, spec.network.n_features), spec.x_dtype),
             tf.TensorSpec((length,), tf.int32),
             tf.TensorSpec((length,), tf.int32),
@@ -275,10 +291,21 @@ class TrainingProgram:
             tf.TensorSpec((n_batches, 2), dtype),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((2,), dtype),
-            tf.TensorSpec((), tf.int32),
+            *of_distortion,
         )
 
-    def _train(self, X, index, y, weight, steps, n_per_epoch, scalars, n_steps):
+    def _train(
+        self,
+        n_steps,
+        X,
+        index,
+        y,
+        weight,
+        steps,
+        n_per_epoch,
+        scalars,
+        coefficients=None,
+    ):
         tf = self._tf
         spec = self.spec
         batch_size = spec.batch_size
@@ -294,8 +321,14 @@ class TrainingProgram:
             if not spec.optimizer.follows_schedule:
                 variable = self._weights.optimizer.learning_rate
                 variable.assign(tf.cast(rate, variable.dtype))
+            images = tf.cast(tf.gather(X, batch_index), dtype)
+            if coefficients is not None:
+                of_batch = tf.slice(
+                    coefficients, [*start, 0, 0], [batch_size, *coefficients.shape[1:]]
+                )
+                images = distort(tf, images, of_batch, self._terms, spec.image_shape)
             loss = self._step(
-                tf.cast(tf.gather(X, batch_index), dtype),
+                images,
                 batch_y,
                 batch_weight,
                 alpha / n_in_batch,

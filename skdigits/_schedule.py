@@ -2,8 +2,16 @@
 
 import numpy as np
 
+# From here on, as a part of all epochs, what falls at the end of a training does.
+_FALL = 0.75
+
 # Below this, "adaptive" gives up rather than divide again (scikit-learn's value).
 _LOWEST_ADAPTIVE_RATE = 1e-6
+
+
+def part_of_fall(done):
+    """How much of the fall at the end is over, where that much of training is."""
+    return np.maximum(done - _FALL, 0) / (1 - _FALL)
 
 
 class LearningRate:
@@ -11,10 +19,10 @@ class LearningRate:
 
     Parameters
     ----------
-    schedule : {"constant", "cosine", "adaptive"}
+    schedule : {"constant", "cosine", "flat_cosine", "adaptive"}
     initial : float
     max_iter : int
-        Epochs over which "cosine" falls to zero.
+        Epochs at whose end "cosine" and "flat_cosine" have fallen to zero.
     """
 
     def __init__(self, schedule, initial, max_iter):
@@ -24,10 +32,12 @@ class LearningRate:
 
     def over_epoch(self, epoch, n_steps):
         """Learning rate of each step of an epoch, counted from 0."""
-        if self.schedule == "cosine":
-            done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
-            return self.current * (1 + np.cos(np.pi * done)) / 2
-        return np.full(n_steps, self.current)
+        done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
+        if self.schedule == "flat_cosine":
+            done = part_of_fall(done)
+        elif self.schedule != "cosine":
+            return np.full(n_steps, self.current)
+        return self.current * (1 + np.cos(np.pi * done)) / 2
 
     def override(self, rate):
         """Stay at `rate` from now on, as a callback asks for."""

@@ -194,6 +194,7 @@ def _common(keras, job, place):
         return place  # training it alone tells
     for_itself = (
         params.callbacks
+        or job.distortion is not None
         or network.batch_norm
         or not optimizer.elementwise
         or optimizer.clips_globally

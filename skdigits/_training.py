@@ -22,6 +22,8 @@ from skdigits._tensorflow import load_keras
 # step, and as much again for every so many floating-point operations in it.
 _STEPS_WORTH_COMPILING = 2000
 _WORK_WORTH_A_STEP = 3e7
+# Distorting a pixel takes as long as so many operations.
+_WORK_OF_DISTORTION = 1500
 # As much training as that, and at most so many epochs, are done in one call where
 # nothing looks between epochs: not so long that Ctrl-C would seem to be ignored.
 _STEPS_IN_A_CALL = 2000
@@ -67,9 +69,10 @@ def train(job, *, incremental=False, tasks=None):
         course.weight,
         job.data.rows,
         batch_size,
-        _epochs_in_a_call(network, batch_size, n_samples),
+        _epochs_in_a_call(job, batch_size),
         np.dtype(network.dtype),
         compiled,
+        job.distortion,
     )
     spec = ProgramSpec(
         network,
@@ -82,6 +85,8 @@ def train(job, *, incremental=False, tasks=None):
         n_epochs=feed.n_epochs,
         n_rows=feed.n_rows,
         n_batches=feed.n_batches,
+        image_shape=job.distortion and job.distortion.image_shape,
+        elastic_sigma=job.distortion and job.distortion.elastic_sigma,
     )
     before = job.progress
     same_optimizer = before.optimizer_label == optimizer.label
@@ -148,13 +153,16 @@ def is_worth_compiling(job, incremental=False, n_networks=1):
     batch_size = effective_batch_size(job.params, job.data.n_samples)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else job.params.max_iter
     n_steps = n_epochs * -(-job.data.n_samples // batch_size)
-    cost = n_networks * _cost_of_step(job.network, batch_size)
+    cost = n_networks * _cost_of_step(job, batch_size)
     return n_steps * cost >= _STEPS_WORTH_COMPILING
 
 
-def _cost_of_step(network, batch_size):
+def _cost_of_step(job, batch_size):
     """Time of a step, in units of what a step of a tiny network takes."""
-    return 1 + work_of_step(network.layer_sizes, batch_size) / _WORK_WORTH_A_STEP
+    work = work_of_step(job.network.layer_sizes, batch_size)
+    if job.distortion is not None:
+        work += batch_size * job.network.n_features * _WORK_OF_DISTORTION
+    return 1 + work / _WORK_WORTH_A_STEP
 
 
 def work_of_step(layer_sizes, batch_size):
@@ -162,10 +170,9 @@ def work_of_step(layer_sizes, batch_size):
     return 6 * batch_size * sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes))
 
 
-def _epochs_in_a_call(network, batch_size, n_samples):
-    cost = -(-padded_length(n_samples) // batch_size) * _cost_of_step(
-        network, batch_size
-    )
+def _epochs_in_a_call(job, batch_size):
+    n_steps = -(-padded_length(job.data.n_samples) // batch_size)
+    cost = n_steps * _cost_of_step(job, batch_size)
     return int(np.clip(_STEPS_IN_A_CALL // cost, 1, MOST_EPOCHS_IN_A_CALL))
 
 
@@ -248,7 +255,7 @@ class _Run:
             self.course.skip_epochs(n_epochs, n_steps)
             rate = self.course.learning_rate
             self.rate_left = self.program.learning_rate
-            if rate.schedule != "cosine":  # which knows where it is
+            if not rate.schedule.endswith("cosine"):  # those know where they are
                 rate.current = self.rate_left
 
     def _heed_learning_rate(self):
@@ -264,8 +271,11 @@ class _Run:
             program.seed_dropout(course.dropout_stream())
         rates = np.stack([course.rates(n_steps, ahead) for ahead in range(n_epochs)])
         orders = np.stack([course.row_order(ahead) for ahead in range(n_epochs)])
+        distortions = None
+        if course.job.distortion is not None:
+            distortions = list(course.distortions(n_epochs))
         losses = 0
-        for batches in self.feed.batches(orders):
+        for batches in self.feed.batches(orders, distortions):
             some = slice(batches.start, batches.start + len(batches.n_in_batch))
             losses = losses + program.run(
                 batches, rates[:, some], course.alpha, self.params.label_smoothing

@@ -15,6 +15,7 @@ import skdigits
 
 MODULES = [
     "skdigits",
+    "skdigits.augmentation",
     "skdigits.export",
     "skdigits.model_selection",
     "skdigits.plotting",

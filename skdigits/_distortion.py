@@ -1,0 +1,181 @@
+"""Distorting images: random coefficients in, moved pixels out.
+
+Every pixel of a distorted image comes from one place of the image it is made of. How
+far that is away is a sum of a few fixed fields (the terms): smooth random waves for
+the elastic part, and y, x and 1 for the affine part. So one matrix product with each
+image's coefficients gives all places, and one bilinear interpolation all pixels.
+"""
+
+import numpy as np
+
+# Share of an elastic field's variance that its waves hold, on each axis.
+_SHARE_OF_VARIANCE = 0.999
+
+
+class Distortion:
+    """How images of one shape are distorted.
+
+    Parameters
+    ----------
+    strengths : RandomDistortion
+        Its parameters, validated, are read.
+    image_shape : tuple of int
+        (height, width)
+    dtype : dtype
+        Of the coefficients.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+    elastic_sigma : float or None
+        See `terms_of`.
+    dtype : dtype
+    """
+
+    def __init__(self, strengths, image_shape, dtype):
+        self._strengths = strengths
+        self.image_shape = image_shape
+        self.dtype = np.dtype(dtype)
+        elastic = strengths.elastic_std > 0
+        self.elastic_sigma = float(strengths.elastic_sigma) if elastic else None
+        self._n_terms = len(terms_of(image_shape, self.elastic_sigma, dtype))
+
+    def coefficients(self, n_images, rng, strength=1.0):
+        """Random coefficients of some images.
+
+        Parameters
+        ----------
+        n_images : int
+        rng : numpy.random.Generator
+        strength : float, default=1.0
+            Factor to all of the distortion's strengths.
+
+        Returns
+        -------
+        coefficients : ndarray of shape (n_images, 2, n_terms)
+            Of the displacements along y, then x.
+        """
+        of, dtype = self._strengths, self.dtype
+        n_elastic = self._n_terms - 3
+        drawn = np.empty((n_images, 2, self._n_terms), dtype=dtype)
+        angle, shear, scale_y, scale_x, shift_y, shift_x = strength * rng.uniform(
+            -1, 1, (6, n_images)
+        )
+        drawn[..., n_elastic:] = _affine_coefficients(
+            np.deg2rad(of.rotation) * angle,
+            of.shear * shear,
+            1 + of.scale * scale_y,
+            1 + of.scale * scale_x,
+            of.translation * shift_y,
+            of.translation * shift_x,
+        )
+        if n_elastic:
+            waves = rng.standard_normal((n_images, 2, n_elastic), dtype=dtype)
+            drawn[..., :n_elastic] = dtype.type(strength * of.elastic_std) * waves
+        return drawn
+
+
+def terms_of(image_shape, elastic_sigma, dtype):
+    """The fields that displacements are sums of.
+
+    The elastic ones, with normal random coefficients, add up to a random field with
+    a standard deviation of 1 everywhere and, d pixels apart, a correlation of about
+    exp(-d**2 / (4 * elastic_sigma**2)): that of white noise smoothed by a Gaussian of
+    that standard deviation, as Simard, Steinkraus and Platt (2003) do.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+    elastic_sigma : float or None
+        None for affine terms only.
+    dtype : dtype
+
+    Returns
+    -------
+    terms : ndarray of shape (n_terms, n_pixels)
+        Elastic fields, then y, x and 1.
+    """
+    height, width = image_shape
+    y, x = np.mgrid[:height, :width]
+    fields = [y - (height - 1) / 2, x - (width - 1) / 2, np.ones_like(y)]
+    if elastic_sigma is not None:
+        along_y, along_x = (_waves(length, elastic_sigma) for length in image_shape)
+        fields = [
+            *np.einsum("ya,xb->abyx", along_y, along_x).reshape(-1, height, width),
+            *fields,
+        ]
+    return np.reshape(fields, (-1, height * width)).astype(dtype)
+
+
+def _waves(length, sigma):
+    """Principal components of a smooth random line, as many as matter."""
+    distance = np.subtract.outer(np.arange(length), np.arange(length))
+    variances, vectors = np.linalg.eigh(np.exp(-((distance / sigma) ** 2) / 4))
+    shares = np.cumsum(variances[::-1]) / length
+    n_waves = min(int(np.searchsorted(shares, _SHARE_OF_VARIANCE)) + 1, length)
+    waves = vectors[:, ::-1][:, :n_waves] * np.sqrt(variances[::-1][:n_waves])
+    return waves / np.linalg.norm(waves, axis=1, keepdims=True)
+
+
+def _affine_coefficients(angle, shear, scale_y, scale_x, shift_y, shift_x):
+    """Displacements that scale, shear, rotate and shift images, in that order.
+
+    A pixel of the result is looked up where the inverse of all that takes it.
+
+    Returns
+    -------
+    coefficients : ndarray of shape (n_images, 2, 3)
+        Factors of y, x and 1, for the displacements along y and x.
+    """
+    cos, sin = np.cos(angle), np.sin(angle)
+    yy, yx = cos / scale_y, sin / scale_y
+    xy, xx = (shear * cos - sin) / scale_x, (cos + shear * sin) / scale_x
+    along_y = yy - 1, yx, -(yy * shift_y + yx * shift_x)
+    along_x = xy, xx - 1, -(xy * shift_y + xx * shift_x)
+    return np.moveaxis(np.array([along_y, along_x]), 2, 0)
+
+
+def distort(xp, X, coefficients, terms, image_shape):
+    """Distorted images.
+
+    Parameters
+    ----------
+    xp : module
+        `numpy` or `tensorflow`, which the arrays are of.
+    X : array of shape (n_images, n_pixels)
+        In the dtype of `terms`. What is beyond an image's edge is 0.
+    coefficients : array of shape (n_images, 2, n_terms)
+    terms : ndarray of shape (n_terms, n_pixels)
+    image_shape : tuple of int
+
+    Returns
+    -------
+    X : array of shape (n_images, n_pixels)
+    """
+    if xp is np:
+        take, to_int = np.take, lambda values: values.astype(np.int32)
+    else:
+        take, to_int = xp.gather, lambda values: xp.cast(values, xp.int32)
+    height, width = image_shape
+    n_images = X.shape[0]
+    n_terms, n_pixels = terms.shape
+
+    # A border of one pixel of 0 stands for all that is outside.
+    images = xp.reshape(X, (n_images, height, width))
+    padded = xp.reshape(xp.pad(images, [[0, 0], [1, 1], [1, 1]]), (-1,))
+
+    moved = xp.reshape(coefficients, (-1, n_terms)) @ terms
+    moved = xp.reshape(moved, (n_images, 2, n_pixels))
+    y, x = np.mgrid[1 : height + 1, 1 : width + 1].reshape(2, -1).astype(terms.dtype)
+    y = xp.minimum(xp.maximum(moved[:, 0] + y, 0), height + 1)
+    x = xp.minimum(xp.maximum(moved[:, 1] + x, 0), width + 1)
+    top, left = xp.minimum(xp.floor(y), height), xp.minimum(xp.floor(x), width)
+    down, right = y - top, x - left
+    row = width + 2
+    first = np.arange(n_images, dtype=np.int32)[:, None] * ((height + 2) * row)
+    corner = first + to_int(top) * row + to_int(left)
+    above, below = (
+        (1 - right) * take(padded, start) + right * take(padded, start + 1)
+        for start in (corner, corner + row)
+    )
+    return (1 - down) * above + down * below

@@ -1,0 +1,526 @@
+"""Distorted images: what each parameter does, and how training uses them."""
+
+import subprocess
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import DigitMLPClassifier
+from skdigits._distortion import Distortion, distort, terms_of
+from skdigits.augmentation import RandomDistortion
+from skdigits.model_selection import StackedGridSearchCV
+
+SIDE = 41
+CENTRE = (SIDE - 1) / 2
+Y, X = np.mgrid[:SIDE, :SIDE] - CENTRE
+
+OFF = {"rotation": 0, "shear": 0, "scale": 0, "translation": 0, "elastic_std": 0}
+
+
+def only(**strengths):
+    return RandomDistortion(**{**OFF, **strengths})
+
+
+def moments(images):
+    """Mass, centroid (y, x) and central second moments (yy, xy, xx) of each image."""
+    images = images.reshape(-1, SIDE, SIDE)
+    mass = images.sum(axis=(1, 2))
+    y, x = ((images * a).sum(axis=(1, 2)) / mass for a in (Y, X))
+    dy, dx = Y - y[:, None, None], X - x[:, None, None]
+    second = [
+        (images * a * b).sum(axis=(1, 2)) / mass
+        for a, b in [(dy, dy), (dx, dy), (dx, dx)]
+    ]
+    return mass, np.stack([y, x]), np.stack(second)
+
+
+def blob(std_y=4.0, std_x=4.0, at=(0, 0)):
+    """A smooth spot, whose moments interpolation hardly changes."""
+    y, x = (Y - at[0]) / std_y, (X - at[1]) / std_x
+    return np.exp(-(y**2 + x**2) / 2).reshape(1, -1)
+
+
+def displacements(distortion, n, shape=(SIDE, SIDE), margin=8):
+    """Displacements along y and x inside of an image, read off ramps of grey."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(float)
+    # Both ramps are distorted in the same way: each is distorted first in its call.
+    fields = [
+        distortion.sample(ramp.reshape(1, -1), n, random_state=0).reshape(-1, *shape)
+        - ramp
+        for ramp in (y, x)
+    ]
+    inner = slice(margin, -margin)
+    return [field[:, inner, inner] for field in fields]
+
+
+# The images
+
+
+def test_no_strength_leaves_images_as_they_are():
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (5, 784))
+    distorted = only().sample(images, random_state=0)
+    np.testing.assert_allclose(distorted, images, rtol=0, atol=1e-6)
+
+
+def test_shift_moves_the_centroid():
+    _, centroid, second = moments(only(translation=5).sample(blob(), 500, 0))
+    assert abs(centroid).max() == pytest.approx(5, abs=0.05)
+    # Uniform on both axes, independently, and nothing else.
+    np.testing.assert_allclose(centroid.std(axis=1), 5 / np.sqrt(3), rtol=0.1)
+    np.testing.assert_allclose(centroid.mean(axis=1), 0, atol=0.5)
+    assert abs(np.corrcoef(centroid)[0, 1]) < 0.2
+    np.testing.assert_allclose(second[[0, 2]], 16, rtol=0.05)
+
+
+def test_rotation_turns_about_the_centre():
+    long = blob(std_y=2, std_x=6)
+    _, centroid, (yy, xy, xx) = moments(only(rotation=30).sample(long, 500, 0))
+    angle = np.rad2deg(np.arctan2(2 * xy, xx - yy) / 2)
+    assert abs(angle).max() == pytest.approx(30, abs=0.3)
+    assert angle.std() == pytest.approx(30 / np.sqrt(3), rel=0.1)
+    assert abs(angle.mean()) < 2
+    np.testing.assert_allclose(centroid, 0, atol=0.01)
+    np.testing.assert_allclose(yy + xx, 40, rtol=0.02)
+
+
+def test_rotation_by_half_a_turn():
+    image = np.zeros((5, 5))
+    image[0, 1] = 1
+    upside_down = only(rotation=180).sample(image.reshape(1, -1), 2000, 0)
+    nearest = upside_down[upside_down[:, 23].argmax()].reshape(5, 5)
+    np.testing.assert_allclose(nearest, image[::-1, ::-1], atol=0.05)
+
+
+def test_scale_changes_height_and_width():
+    mass, centroid, (yy, xy, xx) = moments(only(scale=0.25).sample(blob(), 500, 0))
+    factors = np.sqrt(np.stack([yy, xx]) / 16)
+    assert factors.min() == pytest.approx(0.75, abs=0.01)
+    assert factors.max() == pytest.approx(1.25, abs=0.01)
+    np.testing.assert_allclose(factors.std(axis=1), 0.25 / np.sqrt(3), rtol=0.1)
+    assert abs(np.corrcoef(factors)[0, 1]) < 0.2
+    np.testing.assert_allclose(mass / blob().sum(), factors.prod(axis=0), rtol=0.01)
+    np.testing.assert_allclose(centroid, 0, atol=0.01)
+    np.testing.assert_allclose(xy, 0, atol=0.05)
+
+
+def test_shear_slants_to_both_sides():
+    _, centroid, (yy, xy, xx) = moments(only(shear=0.5).sample(blob(), 500, 0))
+    slant = xy / yy
+    assert slant.min() == pytest.approx(-0.5, abs=0.01)
+    assert slant.max() == pytest.approx(0.5, abs=0.01)
+    assert slant.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.1)
+    np.testing.assert_allclose(yy, 16, rtol=0.02)
+    np.testing.assert_allclose(xx, 16 * (1 + slant**2), rtol=0.02)
+    np.testing.assert_allclose(centroid, 0, atol=0.01)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 5.0, 9.0])
+def test_elastic_displacements_are_as_documented(sigma):
+    std = 0.8
+    dy, dx = displacements(only(elastic_std=std, elastic_sigma=sigma), 3000)
+    for field in (dy, dx):
+        # Everywhere alike: the same at each pixel, over many images.
+        np.testing.assert_allclose(field.std(axis=0), std, rtol=0.1)
+        np.testing.assert_allclose(field.mean(axis=0), 0, atol=0.08)
+        for distance in (1, 3, 6, 10):
+            expected = np.exp(-(distance**2) / (4 * sigma**2))
+            for a, b in [
+                (field[:, distance:], field[:, :-distance]),
+                (field[:, :, distance:], field[:, :, :-distance]),
+            ]:
+                assert (a * b).mean() / std**2 == pytest.approx(expected, abs=0.06)
+    # Along y and along x independently, unlike Keras's RandomElasticTransform.
+    assert abs(np.corrcoef(dy[:, 12, 12], dx[:, 12, 12])[0, 1]) < 0.06
+
+
+def test_elastic_displacements_are_normal():
+    dy, _ = displacements(only(elastic_std=1), 3000)
+    at_a_pixel = dy[:, 12, 12]
+    within = [np.mean(abs(at_a_pixel) < k) for k in (1, 2, 3)]
+    np.testing.assert_allclose(within, [0.683, 0.954, 0.997], atol=0.03)
+
+
+def test_what_comes_in_from_outside_is_zero():
+    white = np.ones((1, 28 * 28))
+    moved = only(translation=6).sample(white, 200, 0).reshape(-1, 28, 28)
+    assert moved.min() == 0
+    assert moved.max() == pytest.approx(1)
+    far = only(translation=1000).sample(white, 200, 0)
+    assert (far == 0).all(axis=1).mean() > 0.9
+
+
+def test_images_need_not_be_square():
+    image = np.zeros((12, 30))
+    image[3:9, 8:22] = 1
+    rows = image.reshape(1, -1)
+    distorted = only(image_shape=(12, 30), translation=3).sample(rows, 300, 0)
+    images = distorted.reshape(-1, 12, 30)
+    y = (images.sum(axis=2) * np.arange(12)).sum(axis=1) / images.sum(axis=(1, 2))
+    x = (images.sum(axis=1) * np.arange(30)).sum(axis=1) / images.sum(axis=(1, 2))
+    assert abs(y - 5.5).max() == pytest.approx(3, abs=0.1)
+    assert abs(x - 14.5).max() == pytest.approx(3, abs=0.1)
+    dy, dx = displacements(
+        only(image_shape=(30, 60), elastic_std=0.5, elastic_sigma=4), 2000, (30, 60)
+    )
+    for field in (dy, dx):
+        np.testing.assert_allclose(field.std(axis=0), 0.5, rtol=0.1)
+
+
+def test_sample_gives_the_forms_of_each_image_together(digits):
+    images = digits[0][:7]
+    distorted = only(rotation=10, translation=0.3).sample(images, 3, 0)
+    assert distorted.shape == (21, 64)
+    distances = np.linalg.norm(distorted[:, None] - images, axis=2)
+    np.testing.assert_array_equal(distances.argmin(axis=1), np.repeat(np.arange(7), 3))
+    assert len(np.unique(distorted, axis=0)) == 21
+
+
+def test_sample_repeats_with_its_random_state(digits):
+    images, distortion = digits[0], RandomDistortion()
+    first = distortion.sample(images, 2, 7)
+    np.testing.assert_array_equal(distortion.sample(images, 2, 7), first)
+    assert not np.array_equal(distortion.sample(images, 2, 8), first)
+    state = np.random.RandomState(7)
+    np.testing.assert_array_equal(distortion.sample(images, 2, state), first)
+    assert not np.array_equal(distortion.sample(images, 2, state), first)
+
+
+def test_sample_draws_anew_without_random_state(digits):
+    first, second = (RandomDistortion().sample(digits[0]) for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("uint8", "float32"), ("float32", "float32"), ("float64", "float64")],
+)
+def test_sample_takes_any_dtype_and_leaves_its_input(dtype, expected):
+    images = np.arange(2 * 64).reshape(2, 64).astype(dtype)
+    images.flags.writeable = False
+    distorted = RandomDistortion().sample(images, random_state=0)
+    assert distorted.dtype == expected
+    assert distorted.min() >= 0
+    assert distorted.max() <= images.max() + 1e-3
+
+
+def test_compiled_form_agrees_with_numpy():
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=(64, 28 * 28))
+    distortion = Distortion(RandomDistortion(), (28, 28), np.float64)
+    coefficients = distortion.coefficients(64, rng)
+    terms = terms_of((28, 28), distortion.elastic_sigma, np.float64)
+    expected = distort(np, images, coefficients, terms, (28, 28))
+    assert abs(expected - images).max() > 0.5
+    for compiled in (False, True):
+        function = tf.function(
+            lambda images, coefficients: distort(
+                tf, images, coefficients, terms, (28, 28)
+            ),
+            jit_compile=compiled,
+        )
+        made = function(tf.constant(images), tf.constant(coefficients)).numpy()
+        np.testing.assert_allclose(made, expected, rtol=0, atol=1e-9)
+
+
+def test_sampling_needs_no_tensorflow():
+    code = """
+import sys, numpy as np
+from skdigits.augmentation import RandomDistortion
+RandomDistortion().sample(np.ones((3, 64)), 2, random_state=0)
+print(sorted({"keras", "tensorflow"} & set(sys.modules)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+# Parameters
+
+
+def test_is_a_parameter_object():
+    distortion = RandomDistortion(rotation=5)
+    assert distortion.get_params()["rotation"] == 5
+    assert clone(distortion).set_params(shear=0.1).get_params() == {
+        **distortion.get_params(),
+        "shear": 0.1,
+    }
+    clf = DigitMLPClassifier(augment=RandomDistortion())
+    clf.set_params(augment__rotation=3)
+    assert clf.augment.rotation == 3
+    assert clf.get_params()["augment__elastic_std"] == 1.1
+    copied = clone(clf)
+    assert copied.augment is not clf.augment
+    assert copied.augment.rotation == 3
+    assert "RandomDistortion" in repr(clf)
+    assert "RandomDistortion" in clf._repr_html_()
+
+
+BAD_PARAMETERS = {
+    "rotation": [-1, 181, "12", None, np.nan],
+    "shear": [-0.1, np.inf, "0.2"],
+    "scale": [-0.1, 1.0, None],
+    "translation": [-1, np.nan],
+    "elastic_sigma": [0, 0.4, -5],
+    "elastic_std": [-1, "1"],
+    "ease": [-0.1, 1.1],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
+)
+def test_parameters_out_of_range_are_refused(digits, name, value):
+    distortion = RandomDistortion(**{name: value})
+    message = f"The '{name}' parameter of RandomDistortion must be"
+    with pytest.raises(ValueError, match=message):
+        distortion.sample(digits[0])
+    clf = DigitMLPClassifier(augment=distortion)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*digits)
+    assert not hasattr(clf, "coefs_")
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, None, "3"])
+def test_number_of_forms_must_be_positive(digits, n):
+    with pytest.raises(
+        ValueError, match=r"The 'n' parameter of RandomDistortion\.sample"
+    ):
+        RandomDistortion().sample(digits[0], n)
+
+
+@pytest.mark.parametrize(
+    "shape", [(8, 9), (64,), (4, 4, 4), (-8, -8), (8.0, 8.0), 64, "8x8", ("8", "8")]
+)
+def test_shapes_that_are_not_those_of_the_images_are_refused(digits, shape):
+    distortion = RandomDistortion(image_shape=shape)
+    with pytest.raises(ValueError, match="image_shape"):
+        distortion.sample(digits[0])
+    clf = DigitMLPClassifier(augment=distortion)
+    with pytest.raises(ValueError, match="image_shape"):
+        clf.fit(*digits)
+
+
+def test_images_that_are_not_square_need_a_shape(digits):
+    X, y = digits[0][:, :60], digits[1]
+    clf = DigitMLPClassifier(augment=RandomDistortion(), max_iter=2)
+    with pytest.raises(ValueError, match="60 features are not a square number"):
+        clf.fit(X, y)
+    with pytest.raises(ValueError, match=r"Pass image_shape=\(height, width\)"):
+        RandomDistortion().sample(X)
+    clf.set_params(augment__image_shape=(6, 10)).fit(X, y)
+    clf.set_params(augment__image_shape=np.array([10, 6])).fit(X, y)
+
+
+@pytest.mark.parametrize("augment", [RandomDistortion, "distort", True, MinMaxScaler()])
+def test_only_a_random_distortion_is_taken(digits, augment):
+    clf = DigitMLPClassifier(augment=augment)
+    with pytest.raises(ValueError, match="The 'augment' parameter"):
+        clf.fit(*digits)
+
+
+# Training
+
+GENTLE = {"rotation": 10, "translation": 0.5, "elastic_sigma": 2, "elastic_std": 0.3}
+
+
+def classifier(**params):
+    return DigitMLPClassifier(
+        **{
+            "augment": RandomDistortion(**GENTLE),
+            "max_iter": 4,
+            "random_state": 0,
+            **params,
+        }
+    )
+
+
+def standing_still(**params):
+    """A classifier whose loss changes with the images alone."""
+    return classifier(learning_rate_init=1e-12, shuffle=False, **params)
+
+
+def test_every_epoch_has_images_of_its_own(digits):
+    losses = standing_still(max_iter=5).fit(*digits).loss_curve_
+    assert len(np.unique(np.round(losses, 6))) == 5
+    unchanging = standing_still(max_iter=5, augment=None).fit(*digits).loss_curve_
+    assert np.ptp(unchanging) < 1e-6
+
+
+def test_every_batch_and_image_has_a_form_of_its_own(digits):
+    # Forty times the same image, in batches of 8. Only five of them count.
+    X, y = np.repeat(digits[0][:1], 40, axis=0), np.arange(40) % 2
+    losses = []
+    for start in range(0, 40, 5):
+        weight = np.zeros(40)
+        weight[start : start + 5] = 1
+        clf = standing_still(max_iter=1, batch_size=8)
+        losses.append(clf.fit(X, y, weight).loss_)
+    assert len(np.unique(np.round(losses, 6))) == len(losses)
+
+
+def test_random_state_decides(digits):
+    first, second, other = (
+        classifier(random_state=seed).fit(*digits) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.coefs_[0], second.coefs_[0])
+    assert not np.array_equal(first.coefs_[0], other.coefs_[0])
+
+
+def test_no_strength_trains_as_without(digits):
+    plain = classifier(augment=None).fit(*digits)
+    distorted = classifier(augment=only()).fit(*digits)
+    np.testing.assert_allclose(distorted.loss_curve_, plain.loss_curve_, rtol=1e-5)
+    np.testing.assert_allclose(distorted.coefs_[0], plain.coefs_[0], atol=1e-5)
+
+
+def test_learns_to_read_what_is_moved(digits):
+    X, y = digits
+    moved = only(translation=1.5).sample(X, 3, random_state=1)
+    labels = np.repeat(y, 3)
+    params = {"max_iter": 60, "hidden_layer_sizes": (60, 30)}
+    plain = classifier(augment=None, **params).fit(X, y)
+    trained = classifier(augment=only(translation=1.5, ease=1), **params).fit(X, y)
+    assert trained.score(moved, labels) > plain.score(moved, labels) + 0.1
+
+
+def test_strength_falls_to_ease_in_the_last_quarter(digits):
+    # What an image of ones loses when it is shifted tells how far it was.
+    X, y = np.ones_like(digits[0]), digits[1]
+    augment = only(translation=4, ease=0)
+    losses = standing_still(max_iter=40, augment=augment).fit(X, y).loss_curve_
+    still = standing_still(max_iter=1, augment=None).fit(X, y).loss_
+    away = abs(np.array(losses) - still)
+    assert away[-1] == pytest.approx(0, abs=1e-5)
+    assert away[:30].min() > 0.3 * away[:30].max()
+    assert away[:30].mean() > away[30:35].mean() > away[35:39].mean() > 0
+    assert away[35:].mean() < 0.4 * away[:30].mean()
+
+
+def test_ease_of_one_keeps_the_strength(digits):
+    X, y = np.ones_like(digits[0]), digits[1]
+    augment = only(translation=4, ease=1)
+    losses = standing_still(max_iter=40, augment=augment).fit(X, y).loss_curve_
+    assert np.mean(losses[30:]) == pytest.approx(
+        np.mean(losses[:30]), abs=np.ptp(losses)
+    )
+    still = standing_still(max_iter=1, augment=None).fit(X, y).loss_
+    assert abs(losses[-1] - still) > 0.3 * abs(np.mean(losses[:30]) - still)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"batch_norm": True, "ema": 0.9, "label_smoothing": 0.1},
+        {"dropout": 0.2, "alpha": 0.01},
+        {"solver": "sgd", "learning_rate": "flat_cosine"},
+        {"early_stopping": True},
+        {"class_weight": "balanced", "activation": "tanh"},
+        {"max_iter": 200, "batch_size": 16},  # compiled
+    ],
+    ids=lambda params: " ".join(params),
+)
+def test_goes_with_other_parameters(digits, params):
+    clf = classifier(**params).fit(*digits)
+    again = classifier(**params).fit(*digits)
+    np.testing.assert_array_equal(clf.coefs_[0], again.coefs_[0])
+    assert np.isfinite(clf.predict_proba(digits[0])).all()
+
+
+def test_integers_of_eight_bits_are_distorted_as_floats_are(digits):
+    X = np.round(digits[0] * 16)
+    params = {"rescale": 1 / 16, "dtype": "float32"}
+    clf = classifier(**params).fit(X.astype(np.uint8), digits[1])
+    as_float = classifier(**params).fit(X, digits[1])
+    np.testing.assert_allclose(clf.coefs_[0], as_float.coefs_[0], atol=1e-6)
+
+
+def test_data_in_chunks_is_distorted_too():
+    # 20 MB of float32 are not held on the device as a whole.
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(6500, 28 * 28)).astype(np.float32)
+    y = rng.integers(10, size=6500)
+    params = {"max_iter": 2, "batch_size": 500, "hidden_layer_sizes": (5, 5)}
+    plain = standing_still(augment=only(), **params).fit(X, y)
+    without = standing_still(augment=None, **params).fit(X, y)
+    np.testing.assert_allclose(plain.loss_curve_, without.loss_curve_, rtol=1e-5)
+    losses = standing_still(**params).fit(X, y).loss_curve_
+    assert losses == standing_still(**params).fit(X, y).loss_curve_
+    assert losses[0] != losses[1]
+
+
+def test_partial_fit_distorts_at_full_strength(digits):
+    X, y = np.ones_like(digits[0]), digits[1]
+    clf = standing_still(augment=only(translation=4, ease=0))
+    losses = [clf.partial_fit(X, y, classes=np.arange(10)).loss_ for _ in range(5)]
+    assert len(set(losses)) == 5
+    still = standing_still(max_iter=1, augment=None).fit(X, y).loss_
+    away = abs(np.array(losses) - still)
+    assert away.min() > 0.3 * away.max()
+
+
+def test_warm_start_goes_on_with_other_images(digits):
+    clf = standing_still(
+        max_iter=2, warm_start=True, augment=only(translation=1, ease=1)
+    )
+    losses = clf.fit(*digits).fit(*digits).loss_curve_
+    whole = standing_still(max_iter=4, augment=only(translation=1, ease=1)).fit(*digits)
+    np.testing.assert_allclose(losses, whole.loss_curve_, rtol=1e-6)
+
+
+def test_held_out_rows_stay_as_they_are(digits):
+    X, y = digits
+    clf = standing_still(max_iter=3).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert np.ptp(clf.validation_loss_curve_) < 1e-6
+
+
+def test_in_a_pipeline_and_a_search(digits):
+    grid = {"digitmlpclassifier__augment__rotation": [0, 20]}
+    search = GridSearchCV(make_pipeline(MinMaxScaler(), classifier()), grid, cv=2)
+    search.fit(*digits)
+    assert set(search.cv_results_["param_" + next(iter(grid))]) == {0, 20}
+    scores = search.cv_results_["split0_test_score"]
+    assert np.isfinite(scores).all()
+
+
+def test_in_a_stacked_search_as_in_an_ordinary_one(digits):
+    grid = {"augment__translation": [0.0, 1.0], "hidden_layer_sizes": [(8, 8), (12, 6)]}
+    # Together with candidates that are not distorted, which share a program.
+    grid = [grid, {"augment": [None], "hidden_layer_sizes": [(8, 8), (12, 6)]}]
+    clf = classifier(dtype="float64", max_iter=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stacked = StackedGridSearchCV(clf, grid, cv=2, refit=False).fit(*digits)
+    ordinary = GridSearchCV(clf, grid, cv=2, refit=False).fit(*digits)
+    for split in range(2):
+        key = f"split{split}_test_score"
+        np.testing.assert_allclose(
+            stacked.cv_results_[key], ordinary.cv_results_[key], atol=1e-12
+        )
+
+
+def test_is_saved_with_the_classifier(digits, tmp_path):
+    clf = classifier().fit(*digits)
+    joblib.dump(clf, tmp_path / "clf.joblib")
+    loaded = joblib.load(tmp_path / "clf.joblib")
+    assert loaded.augment.get_params() == clf.augment.get_params()
+    np.testing.assert_array_equal(loaded.predict(digits[0]), clf.predict(digits[0]))
+    skops.io.dump(clf, tmp_path / "clf.skops")
+    types = skops.io.get_untrusted_types(file=tmp_path / "clf.skops")
+    assert set(types) == {
+        "skdigits._classifier.DigitMLPClassifier",
+        "skdigits.augmentation.RandomDistortion",
+    }
+    loaded = skops.io.load(tmp_path / "clf.skops", trusted=types)
+    assert loaded.augment.get_params() == clf.augment.get_params()
