@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits import _forward
+from skdigits._distortion import Distortion
 from skdigits._job import Job, Progress, Trained, TrainingData, known
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
@@ -34,7 +35,7 @@ from skdigits._validation import (
     class_weights,
     split_rows,
 )
-from skdigits.augmentation import RandomDistortion, make_distortion
+from skdigits.augmentation import RandomDistortion
 
 
 def _defaults(estimator_type):
@@ -539,7 +540,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         network = self._network_to_train(X, resuming)
         distortion = None
         if self.augment is not None:
-            distortion = make_distortion(self.augment, X.shape[1], network.dtype)
+            distortion = Distortion(self.augment, X.shape[1], network.dtype)
         y = np.searchsorted(self.classes_, y)
         weight = weight * class_weights(self.class_weight, self.classes_, y, weight)[y]
         if resuming:

@@ -6,6 +6,8 @@ the elastic part, and y, x and 1 for the affine part. So one matrix product with
 image's coefficients gives all places, and one bilinear interpolation all pixels.
 """
 
+from math import isqrt, prod
+
 import numpy as np
 
 # Share of an elastic field's variance that its waves hold, on each axis.
@@ -18,27 +20,36 @@ class Distortion:
     Parameters
     ----------
     strengths : RandomDistortion
-        Its parameters, validated, are read.
-    image_shape : tuple of int
-        (height, width)
+        Only read.
+    n_features : int
+        Pixels of an image.
     dtype : dtype
         Of the coefficients.
 
     Attributes
     ----------
     image_shape : tuple of int
+        (height, width)
     elastic_sigma : float or None
         See `terms_of`.
     dtype : dtype
+    terms : ndarray of shape (n_terms, n_features)
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described, or rows of that length are no images of
+        the `image_shape`.
     """
 
-    def __init__(self, strengths, image_shape, dtype):
+    def __init__(self, strengths, n_features, dtype):
+        strengths._validate_params()
         self._strengths = strengths
-        self.image_shape = image_shape
+        self.image_shape = _check_image_shape(strengths.image_shape, n_features)
         self.dtype = np.dtype(dtype)
         elastic = strengths.elastic_std > 0
         self.elastic_sigma = float(strengths.elastic_sigma) if elastic else None
-        self._n_terms = len(terms_of(image_shape, self.elastic_sigma, dtype))
+        self.terms = terms_of(self.image_shape, self.elastic_sigma, dtype)
 
     def coefficients(self, n_images, rng, strength=1.0):
         """Random coefficients of some images.
@@ -56,8 +67,8 @@ class Distortion:
             Of the displacements along y, then x.
         """
         of, dtype = self._strengths, self.dtype
-        n_elastic = self._n_terms - 3
-        drawn = np.empty((n_images, 2, self._n_terms), dtype=dtype)
+        n_elastic = len(self.terms) - 3
+        drawn = np.empty((n_images, 2, len(self.terms)), dtype=dtype)
         angle, shear, scale_y, scale_x, shift_y, shift_x = strength * rng.uniform(
             -1, 1, (6, n_images)
         )
@@ -73,6 +84,31 @@ class Distortion:
             waves = rng.standard_normal((n_images, 2, n_elastic), dtype=dtype)
             drawn[..., :n_elastic] = dtype.type(strength * of.elastic_std) * waves
         return drawn
+
+
+def _check_image_shape(image_shape, n_features):
+    """Height and width of images of so many pixels."""
+    if image_shape is None:
+        side = isqrt(n_features)
+        if side * side != n_features:
+            raise ValueError(
+                "RandomDistortion takes rows of square images unless told otherwise, "
+                f"and {n_features} features are not a square number. Pass "
+                "image_shape=(height, width)."
+            )
+        return side, side
+    sides = np.asarray(image_shape).tolist()
+    if (
+        not isinstance(sides, list)
+        or len(sides) != 2
+        or not all(isinstance(side, int) and side > 0 for side in sides)
+        or prod(sides) != n_features
+    ):
+        raise ValueError(
+            "image_shape must be (height, width) of the images in X, whose product is "
+            f"the number of features, {n_features}. Got {image_shape!r} instead."
+        )
+    return tuple(sides)
 
 
 def terms_of(image_shape, elastic_sigma, dtype):
@@ -144,7 +180,7 @@ def distort(xp, X, coefficients, terms, image_shape):
         `numpy` or `tensorflow`, which the arrays are of.
     X : array of shape (n_images, n_pixels)
         In the dtype of `terms`. What is beyond an image's edge is 0.
-    coefficients : array of shape (n_images, 2, n_terms)
+    coefficients : array of shape (n_images, 2, n_terms) or (1, 2, n_terms)
     terms : ndarray of shape (n_terms, n_pixels)
     image_shape : tuple of int
 
@@ -165,7 +201,7 @@ def distort(xp, X, coefficients, terms, image_shape):
     padded = xp.reshape(xp.pad(images, [[0, 0], [1, 1], [1, 1]]), (-1,))
 
     moved = xp.reshape(coefficients, (-1, n_terms)) @ terms
-    moved = xp.reshape(moved, (n_images, 2, n_pixels))
+    moved = xp.reshape(moved, (-1, 2, n_pixels))
     y, x = np.mgrid[1 : height + 1, 1 : width + 1].reshape(2, -1).astype(terms.dtype)
     y = xp.minimum(xp.maximum(moved[:, 0] + y, 0), height + 1)
     x = xp.minimum(xp.maximum(moved[:, 1] + x, 0), width + 1)

@@ -22,7 +22,7 @@ from skdigits._tensorflow import load_keras
 # step, and as much again for every so many floating-point operations in it.
 _STEPS_WORTH_COMPILING = 2000
 _WORK_WORTH_A_STEP = 3e7
-# Distorting a pixel takes as long as so many operations.
+# Distorting a pixel takes as long as so many operations, and the products.
 _WORK_OF_DISTORTION = 1500
 # As much training as that, and at most so many epochs, are done in one call where
 # nothing looks between epochs: not so long that Ctrl-C would seem to be ignored.
@@ -161,7 +161,8 @@ def _cost_of_step(job, batch_size):
     """Time of a step, in units of what a step of a tiny network takes."""
     work = work_of_step(job.network.layer_sizes, batch_size)
     if job.distortion is not None:
-        work += batch_size * job.network.n_features * _WORK_OF_DISTORTION
+        n_terms, n_pixels = job.distortion.terms.shape
+        work += batch_size * n_pixels * (_WORK_OF_DISTORTION + 4 * n_terms)
     return 1 + work / _WORK_WORTH_A_STEP
 
 

@@ -1,6 +1,5 @@
 """Distorting images of digits at random, for networks to train on."""
 
-from math import isqrt, prod
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skdigits._distortion import Distortion, distort, terms_of
+from skdigits._distortion import Distortion, distort
 
 __all__ = ["RandomDistortion"]
 
@@ -158,12 +157,11 @@ class RandomDistortion(BaseEstimator):
             {"n": n},
             caller_name="RandomDistortion.sample",
         )
-        distortion = make_distortion(self, X.shape[1], X.dtype)
+        distortion = Distortion(self, X.shape[1], X.dtype)
         rng = np.random.default_rng(
             check_random_state(random_state).randint(np.iinfo(np.int32).max)
         )
-        shape = distortion.image_shape
-        terms = terms_of(shape, distortion.elastic_sigma, X.dtype)
+        terms, shape = distortion.terms, distortion.image_shape
         distorted = np.empty((len(X) * n, X.shape[1]), dtype=X.dtype)
         for start in range(0, len(distorted), _IMAGES_AT_A_TIME):
             some = distorted[start : start + _IMAGES_AT_A_TIME]
@@ -171,47 +169,3 @@ class RandomDistortion(BaseEstimator):
             coefficients = distortion.coefficients(len(some), rng)
             some[...] = distort(np, rows, coefficients, terms, shape)
         return distorted
-
-
-def make_distortion(strengths, n_features, dtype):
-    """The distortion of rows of so many pixels.
-
-    Parameters
-    ----------
-    strengths : RandomDistortion
-    n_features : int
-    dtype : dtype
-
-    Returns
-    -------
-    distortion : Distortion
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not as described, or rows of that length are no images of
-        the `image_shape`.
-    """
-    strengths._validate_params()
-    side = isqrt(n_features)
-    shape = strengths.image_shape
-    if shape is None:
-        if side * side != n_features:
-            raise ValueError(
-                "RandomDistortion takes rows of square images unless told otherwise, "
-                f"and {n_features} features are not a square number. Pass "
-                "image_shape=(height, width)."
-            )
-        return Distortion(strengths, (side, side), dtype)
-    sides = np.asarray(shape).tolist()
-    if (
-        not isinstance(sides, list)
-        or len(sides) != 2
-        or not all(isinstance(side, int) and side > 0 for side in sides)
-        or prod(sides) != n_features
-    ):
-        raise ValueError(
-            "image_shape must be (height, width) of the images in X, whose product is "
-            f"the number of features, {n_features}. Got {shape!r} instead."
-        )
-    return Distortion(strengths, tuple(sides), dtype)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import DigitMLPClassifier
-from skdigits._distortion import Distortion, distort, terms_of
+from skdigits._distortion import Distortion, distort
 from skdigits.augmentation import RandomDistortion
 from skdigits.model_selection import StackedGridSearchCV
 
@@ -216,9 +216,9 @@ def test_sample_takes_any_dtype_and_leaves_its_input(dtype, expected):
 def test_compiled_form_agrees_with_numpy():
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(64, 28 * 28))
-    distortion = Distortion(RandomDistortion(), (28, 28), np.float64)
+    distortion = Distortion(RandomDistortion(), 28 * 28, np.float64)
     coefficients = distortion.coefficients(64, rng)
-    terms = terms_of((28, 28), distortion.elastic_sigma, np.float64)
+    terms = distortion.terms
     expected = distort(np, images, coefficients, terms, (28, 28))
     assert abs(expected - images).max() > 0.5
     for compiled in (False, True):

@@ -16,6 +16,7 @@ import skdigits
 MODULES = [
     "skdigits",
     "skdigits.augmentation",
+    "skdigits.ensemble",
     "skdigits.export",
     "skdigits.model_selection",
     "skdigits.plotting",

@@ -1,0 +1,269 @@
+"""Averages over several predictions of one classifier."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from skdigits._distortion import Distortion, distort
+from skdigits._validation import check_images
+from skdigits.augmentation import RandomDistortion
+
+__all__ = ["DistortionAveragingClassifier"]
+
+# Rows that are distorted at a time: what they take stays in the cache.
+_ROWS_AT_A_TIME = 256
+
+
+class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Classifier that averages its predictions over distorted copies of an image.
+
+    Also called test-time augmentation. A network that was trained on distorted images
+    errs less often on the average of several forms of a digit than on the digit alone,
+    at the price of as many predictions.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier of images, with `predict_proba`. One that is fitted already goes in
+        as ``sklearn.frozen.FrozenEstimator(estimator)``.
+
+    distortion : RandomDistortion, default=None
+        Where the copies come from. None for ``RandomDistortion()``.
+
+    strength : float, default=0.5
+        Factor to all strengths of `distortion`, 0 or more.
+
+    n_copies : int, default=16
+        Number of distorted copies. The image itself comes on top.
+
+    random_state : int, RandomState instance or None, default=None
+        Where the distortions come from. They are drawn in `fit`, and every image gets
+        the same.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted classifier.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where `X` has names that are strings.
+
+    coefficients_ : ndarray of shape (n_copies, 2, n_terms)
+        The distortions: factors of the fields that displacements are sums of.
+
+    See Also
+    --------
+    skdigits.augmentation.RandomDistortion : The distortions.
+    sklearn.ensemble.VotingClassifier : The average of several classifiers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import DigitMLPClassifier
+    >>> from skdigits.augmentation import RandomDistortion
+    >>> from skdigits.ensemble import DistortionAveragingClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> distortion = RandomDistortion(translation=0.5, elastic_sigma=2, elastic_std=0.3)
+    >>> clf = DigitMLPClassifier(augment=distortion, max_iter=20, random_state=0)
+    >>> averaging = DistortionAveragingClassifier(clf, distortion, random_state=0)
+    >>> averaging.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "distortion": [RandomDistortion, None],
+        "strength": [Interval(Real, 0, None, closed="left")],
+        "n_copies": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        distortion=None,
+        *,
+        strength=0.5,
+        n_copies=16,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.distortion = distortion
+        self.strength = strength
+        self.n_copies = n_copies
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, **fit_params):
+        """Fit the classifier, and draw the distortions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, a row each.
+
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        **fit_params : dict
+            Passed to the `fit` of `estimator`; with metadata routing enabled, what it
+            requests of them.
+
+        Returns
+        -------
+        DistortionAveragingClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not as described, the rows of `X` are no images of
+            the distortion's `image_shape`, or `estimator` refuses the data.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.frozen import FrozenEstimator
+        >>> from skdigits import DigitMLPClassifier
+        >>> from skdigits.ensemble import DistortionAveragingClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> averaging = DistortionAveragingClassifier(FrozenEstimator(clf), n_copies=4)
+        >>> averaging.fit(X, y).coefficients_.shape[:2]
+        (4, 2)
+        """
+        check_images(self, X, reset=True)
+        # In double precision, which `predict` rounds where X has less.
+        distortion = self._distortion(np.float64)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        rng = np.random.default_rng(seed)
+        coefficients = distortion.coefficients(self.n_copies, rng, self.strength)
+        routed = fit_params
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **fit_params).estimator.fit
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed)
+        self.classes_ = self.estimator_.classes_
+        self.coefficients_ = coefficients
+        return self
+
+    def get_metadata_routing(self):
+        """What `fit` passes on.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            Of the `fit` of `estimator`.
+
+        Examples
+        --------
+        >>> from skdigits import DigitMLPClassifier
+        >>> from skdigits.ensemble import DistortionAveragingClassifier
+        >>> averaging = DistortionAveragingClassifier(DigitMLPClassifier())
+        >>> type(averaging.get_metadata_routing()).__name__
+        'MetadataRouter'
+        """
+        return MetadataRouter(owner=type(self).__name__).add(
+            estimator=self.estimator,
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+
+    def _distortion(self, dtype):
+        strengths = self.distortion or RandomDistortion()
+        return Distortion(strengths, self.n_features_in_, dtype)
+
+    def predict_proba(self, X):
+        """Probability of each class, averaged over the image and its copies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Means of the probabilities that `estimator_` gives.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another number of features than in fit, or values that are
+            not finite.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> from skdigits.ensemble import DistortionAveragingClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(max_iter=5, random_state=0)
+        >>> averaging = DistortionAveragingClassifier(clf, random_state=0).fit(X, y)
+        >>> averaging.predict_proba(X[:3]).shape
+        (3, 10)
+        """
+        check_is_fitted(self)
+        X = check_images(self, X, reset=False)
+        total = self.estimator_.predict_proba(X)
+        single = X.dtype == np.uint8 or X.dtype == np.float32
+        distortion = self._distortion(np.float32 if single else np.float64)
+        terms, shape = distortion.terms, distortion.image_shape
+        for start in range(0, X.shape[0], _ROWS_AT_A_TIME):
+            rows = slice(start, start + _ROWS_AT_A_TIME)
+            images = X[rows].astype(distortion.dtype)
+            for of_copy in self.coefficients_.astype(distortion.dtype):
+                copies = distort(np, images, of_copy[None], terms, shape)
+                total[rows] += self.estimator_.predict_proba(copies)
+        return total / (len(self.coefficients_) + 1)
+
+    def predict(self, X):
+        """Class of the highest averaged probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, a row each.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels out of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            As `predict_proba` does.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdigits import DigitMLPClassifier
+        >>> from skdigits.ensemble import DistortionAveragingClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = DigitMLPClassifier(random_state=0)
+        >>> averaging = DistortionAveragingClassifier(clf, random_state=0).fit(X, y)
+        >>> averaging.predict(X[:3])
+        array([0, 1, 2])
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

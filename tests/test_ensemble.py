@@ -1,0 +1,171 @@
+"""Predictions averaged over distorted copies."""
+
+import joblib
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import DigitMLPClassifier
+from skdigits.augmentation import RandomDistortion
+from skdigits.ensemble import DistortionAveragingClassifier
+
+NO_DISTORTION = RandomDistortion(
+    rotation=0, shear=0, scale=0, translation=0, elastic_std=0
+)
+SHIFT = RandomDistortion(rotation=0, shear=0, scale=0, translation=2, elastic_std=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return DigitMLPClassifier(max_iter=30, random_state=0).fit(*digits)
+
+
+def averaging(clf, distortion=SHIFT, **params):
+    frozen = FrozenEstimator(clf)
+    return DistortionAveragingClassifier(frozen, distortion, random_state=0, **params)
+
+
+def test_without_distortion_it_predicts_as_the_classifier(digits, fitted):
+    X, y = digits
+    average = averaging(fitted, NO_DISTORTION).fit(X, y)
+    np.testing.assert_allclose(
+        average.predict_proba(X), fitted.predict_proba(X), atol=1e-6
+    )
+    np.testing.assert_array_equal(average.predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(average.classes_, fitted.classes_)
+
+
+def test_averages_the_image_and_its_copies(digits, fitted):
+    # A shift by whole pixels is what the mean of so many shifts can be held against.
+    X, y = digits
+    copies = averaging(fitted, n_copies=400, strength=1.0).fit(X[:20], y[:20])
+    sampled = fitted.predict_proba(SHIFT.sample(X[:20], 400, random_state=1))
+    expected = sampled.reshape(20, 400, 10).mean(axis=1)
+    P = copies.predict_proba(X[:20])
+    np.testing.assert_allclose(P, expected, atol=0.1)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
+    assert abs(fitted.predict_proba(X[:20]) - expected).max() > 0.3
+
+
+def test_a_row_is_predicted_alike_in_any_company(digits, fitted):
+    X, y = digits
+    average = averaging(fitted).fit(X, y)
+    P = average.predict_proba(X)
+    np.testing.assert_allclose(average.predict_proba(X[::-1])[::-1], P, atol=1e-6)
+    np.testing.assert_allclose(average.predict_proba(X[7:8]), P[7:8], atol=1e-6)
+    np.testing.assert_array_equal(average.predict_proba(X), P)
+
+
+def test_random_state_decides_the_copies(digits, fitted):
+    X, y = digits
+    first, again, other = (
+        averaging(fitted).set_params(random_state=seed).fit(X, y).predict_proba(X)
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert abs(first - other).max() > 0.01
+
+
+def test_fits_the_classifier(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=5, random_state=0)
+    average = DistortionAveragingClassifier(clf, SHIFT).fit(X, y)
+    alone = clone(clf).fit(X, y)
+    np.testing.assert_array_equal(average.estimator_.coefs_[0], alone.coefs_[0])
+    assert not hasattr(clf, "coefs_")
+    assert average.n_features_in_ == 64
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_passes_weights_on(digits, routing):
+    X, y = digits
+    weight = np.where(y == 3, 5.0, 1.0)
+    with config_context(enable_metadata_routing=routing):
+        clf = DigitMLPClassifier(max_iter=3, random_state=0)
+        if routing:
+            clf.set_fit_request(sample_weight=True)
+        average = DistortionAveragingClassifier(clf, SHIFT)
+        average.fit(X, y, sample_weight=weight)
+    expected = DigitMLPClassifier(max_iter=3, random_state=0).fit(X, y, weight)
+    np.testing.assert_array_equal(average.estimator_.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestClassifier(n_estimators=10, random_state=0),
+        make_pipeline(MinMaxScaler(), DigitMLPClassifier(max_iter=3, random_state=0)),
+    ],
+    ids=["forest", "pipeline"],
+)
+def test_takes_other_classifiers(digits, estimator):
+    X, y = digits
+    names = np.array(["zero", "one", "two", "three", "four"] * 2)[y]
+    average = DistortionAveragingClassifier(estimator, SHIFT, random_state=0)
+    average.fit(X, names)
+    assert set(average.predict(X)) <= set(names)
+    np.testing.assert_allclose(average.predict_proba(X).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_in_searches_and_cross_validation(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(max_iter=30, learning_rate_init=0.01, random_state=0)
+    average = DistortionAveragingClassifier(clf, SHIFT, strength=0.1, n_copies=2)
+    assert cross_val_score(average, X, y, cv=2).min() > 0.7
+    grid = {"strength": [0.0, 1.0], "estimator__max_iter": [2]}
+    search = GridSearchCV(average, grid, cv=2).fit(X, y)
+    assert search.best_estimator_.estimator_.n_iter_ == 2
+
+
+def test_integers_of_eight_bits(digits):
+    X, y = digits
+    X = np.round(X * 16).astype(np.uint8)
+    clf = DigitMLPClassifier(max_iter=3, rescale=1 / 16, random_state=0).fit(X, y)
+    average = averaging(clf).fit(X, y)
+    P = average.predict_proba(X)
+    as_float = average.predict_proba(X.astype(np.float32))
+    np.testing.assert_allclose(P, as_float, atol=1e-6)
+    assert P.dtype == np.float32
+
+
+def test_is_saved(digits, fitted, tmp_path):
+    X, y = digits
+    average = averaging(fitted).fit(X, y)
+    joblib.dump(average, tmp_path / "average.joblib")
+    loaded = joblib.load(tmp_path / "average.joblib")
+    np.testing.assert_array_equal(loaded.predict_proba(X), average.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_copies": 0}, "The 'n_copies' parameter"),
+        ({"strength": -1}, "The 'strength' parameter"),
+        ({"distortion": "shift"}, "The 'distortion' parameter"),
+        ({"distortion": RandomDistortion(rotation=-1)}, "The 'rotation' parameter"),
+        ({"distortion": RandomDistortion(image_shape=(9, 9))}, "image_shape"),
+        ({"estimator": MinMaxScaler()}, "The 'estimator' parameter"),
+    ],
+)
+def test_bad_parameters_are_refused_before_training(digits, params, message):
+    average = DistortionAveragingClassifier(DigitMLPClassifier(max_iter=2))
+    with pytest.raises(ValueError, match=message):
+        average.set_params(**params).fit(*digits)
+    assert not hasattr(average, "estimator_")
+
+
+def test_bad_rows_are_refused(digits, fitted):
+    X, y = digits
+    average = averaging(fitted).fit(X, y)
+    with pytest.raises(ValueError, match="X has 63 features"):
+        average.predict(X[:, 1:])
+    with pytest.raises(ValueError, match="NaN"):
+        average.predict(np.full((2, 64), np.nan))
+    with pytest.raises(ValueError, match="60 features are not a square number"):
+        averaging(fitted).fit(X[:, :60], y)
