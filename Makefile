@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format test-oldest bench clean
+.PHONY: help demo mnist test lint format test-oldest bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to demo/
 	$(BIN)/python examples/plot_digit_recognition.py
+
+mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for images you have
+	$(BIN)/python examples/train_mnist.py $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included
 	$(BIN)/python -m pytest
@@ -32,7 +35,7 @@ bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writ
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
 clean:  ## Remove what the other targets made
-	rm -rf .venv .venv-oldest demo
+	rm -rf .venv .venv-oldest demo mnist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

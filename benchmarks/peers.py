@@ -8,7 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 
-def skdigits(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
+def skdigits(
+    hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0, **others
+):
     from skdigits import DigitMLPClassifier
 
     return DigitMLPClassifier(
@@ -17,6 +19,7 @@ def skdigits(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
         max_iter=epochs,
         rescale=rescale,
         random_state=seed,
+        **others,
     )
 
 

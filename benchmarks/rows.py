@@ -256,6 +256,18 @@ def search(row, repeats):
     return answers
 
 
+def distortion(row, repeats):
+    """Measure an epoch on distorted and on other images, in turns in one process."""
+    answers = {peer: [] for peer in row.peers}
+    with Worker("skdigits") as worker:
+        for _ in range(repeats):
+            for peer in row.peers:
+                distorted = peer == "skdigits"
+                settings = {**row.settings, "distorted": distorted}
+                answers[peer].append(worker.call("epoch", **settings))
+    return answers
+
+
 def epoch_and_sgemm(row, repeats):
     """Measure an epoch, and the machine's matmuls at its shapes, in turns."""
     answers = {peer: [] for peer in [*row.peers, "sgemm"]}
@@ -378,6 +390,20 @@ ROWS = {
         epoch_and_sgemm,
         {"MLPClassifier": 1.5, "Keras": 1.5, "skorch": 1.5, "sgemm": 0.6},
         repeats=3,
+    ),
+    "distortion": Row(
+        "distortion",
+        "the same with `augment=RandomDistortion()` and without, 1000-500, batch "
+        "normalisation, batch 512",
+        ["skdigits", "skdigits, not distorted"],
+        distortion,
+        {"skdigits, not distorted": 0.77},
+        settings={
+            "hidden": (1000, 500),
+            "batch_size": 512,
+            "batch_norm": True,
+            "epochs": 4,
+        },
     ),
     **{
         f"growth-rows-{factor}": Row(

@@ -135,13 +135,27 @@ def save(peer, *, path):
     return {"of_weights": os.path.getsize(path) / (4 * n_weights)}
 
 
-def epoch(peer, *, n_rows=60_000, hidden=(512, 512), batch_size=128, epochs=2):
+def epoch(
+    peer,
+    *,
+    n_rows=60_000,
+    hidden=(512, 512),
+    batch_size=128,
+    epochs=2,
+    distorted=False,
+    **others,
+):
     """An epoch on MNIST-sized uint8 images, from the difference of two fits."""
     X, y = data.repeated(n_rows)
     if peer == "MLPClassifier":
         # It has no rescaling inside; the copy is made before the clock starts.
         X = X.astype(np.float32) / 255
     settings = {"hidden": hidden, "batch_size": batch_size, "rescale": 1 / 255}
+    settings |= others
+    if distorted:
+        from skdigits.augmentation import RandomDistortion
+
+        settings["augment"] = RandomDistortion()
     MAKERS[peer](epochs=1, **settings).fit(X, y)  # imports, compiling
     _, one = _timed(lambda: MAKERS[peer](epochs=1, **settings).fit(X, y))
     estimator = MAKERS[peer](epochs=1 + epochs, **settings)

@@ -16,6 +16,7 @@ import skdigits
 MODULES = [
     "skdigits",
     "skdigits.augmentation",
+    "skdigits.datasets",
     "skdigits.ensemble",
     "skdigits.export",
     "skdigits.model_selection",
