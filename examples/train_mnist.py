@@ -4,7 +4,7 @@ The most accurate network of two hidden layers
 
 Trains 784-1000-500-10 on MNIST, with distorted digits, and says how often it errs on
 digits held out: the last 10,000 of the 60,000 training images, or with ``--test`` the
-official test images. ``make mnist`` runs it::
+10,000 test images. ``make mnist`` runs it::
 
     python examples/train_mnist.py                      # fetches MNIST, once
     python examples/train_mnist.py --data mnist.npz     # a file you have
@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -64,21 +65,22 @@ def recipe(n_epochs, random_state):
 
 def load(path):
     """Training images and labels."""
-    with np.load(path, allow_pickle=False) as file:
-        X, y = (
-            next(file[name] for name in names if name in file)
-            for names in (("x", "x_train"), ("y", "y_train"))
-        )
-    return X.reshape(len(X), -1), y
+    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        for x, y in [("x", "y"), ("x_train", "y_train")]:
+            if x in file and y in file:
+                return file[x].reshape(len(file[x]), -1), file[y]
+        names = ", ".join(file)
+    raise ValueError(f"{path}: expected x and y, or x_train and y_train, got {names}")
 
 
 def split(path, test):
     if path is not None:
         X, y = load(path)
-        return X[:-10_000], y[:-10_000], X[-10_000:], y[-10_000:]
-    X, y = fetch_mnist(return_X_y=True)
-    n_train = 60_000 if test else 50_000
-    held_out = slice(n_train, n_train + 10_000)
+        n_train, n_held_out = len(X) - len(X) // 6, len(X) // 6
+    else:
+        X, y = fetch_mnist(return_X_y=True)
+        n_train, n_held_out = 60_000 if test else 50_000, 10_000
+    held_out = slice(n_train, n_train + n_held_out)
     return X[:n_train], y[:n_train], X[held_out], y[held_out]
 
 
@@ -177,7 +179,7 @@ def main(argv=None):
         parser.error("--test needs MNIST as fetch_mnist finds it, without --data")
     try:
         data = split(args.data, args.test)
-    except (OSError, ValueError, StopIteration) as error:
+    except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         print(f"error: no data to train on: {error}", file=sys.stderr)
         return 2
     run(*data, args.seeds, args.epochs, args.output)

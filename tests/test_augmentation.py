@@ -86,7 +86,7 @@ def test_rotation_turns_about_the_centre():
     long = blob(std_y=2, std_x=6)
     _, centroid, (yy, xy, xx) = moments(only(rotation=30).sample(long, 500, 0))
     angle = np.rad2deg(np.arctan2(2 * xy, xx - yy) / 2)
-    assert abs(angle).max() == pytest.approx(30, abs=0.3)
+    assert abs(angle).max() == pytest.approx(30, abs=0.5)
     assert angle.std() == pytest.approx(30 / np.sqrt(3), rel=0.1)
     assert abs(angle.mean()) < 2
     np.testing.assert_allclose(centroid, 0, atol=0.01)
@@ -157,6 +157,22 @@ def test_what_comes_in_from_outside_is_zero():
     assert moved.max() == pytest.approx(1)
     far = only(translation=1000).sample(white, 200, 0)
     assert (far == 0).all(axis=1).mean() > 0.9
+
+
+def test_images_keep_their_sharpness():
+    # Bilinear interpolation alone takes a tenth and more from a stroke this thin.
+    stroke = blob(std_y=1.5, std_x=8)
+    sharp = only(translation=1.5).sample(stroke, 500, 0).max(axis=1)
+    assert sharp.mean() > 0.97
+    assert sharp.max() <= stroke.max()
+
+
+def test_images_keep_their_range():
+    rng = np.random.default_rng(0)
+    images = rng.choice([0, 255], size=(5, 784)).astype(np.float32)
+    distorted = RandomDistortion().sample(images, 20, random_state=0)
+    assert distorted.min() == 0
+    assert distorted.max() == 255
 
 
 def test_images_need_not_be_square():

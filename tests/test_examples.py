@@ -1,6 +1,7 @@
 """Tests for the examples, run as the programs they are."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -14,13 +15,17 @@ matplotlib = pytest.importorskip("matplotlib")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-@pytest.fixture(scope="module")
-def main():
-    path = EXAMPLES / "plot_digit_recognition.py"
+def load_example(name):
+    path = EXAMPLES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    return module
+
+
+@pytest.fixture(scope="module")
+def main():
+    return load_example("plot_digit_recognition").main
 
 
 @pytest.fixture(autouse=True)
@@ -172,3 +177,62 @@ def test_bad_epochs(main, epochs, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["--epochs", epochs])
     assert "argument --epochs: invalid positive_int value" in capsys.readouterr().err
+
+
+# The MNIST recipe
+
+
+@pytest.fixture(scope="module")
+def train_mnist():
+    return load_example("train_mnist").main
+
+
+@pytest.fixture(params=[("x", "y"), ("x_train", "y_train")], ids=" ".join)
+def images_file(request, tmp_path):
+    X, y = load_digits(return_X_y=True)
+    images, labels = request.param
+    arrays = {images: X[:600].reshape(-1, 8, 8).astype(np.uint8), labels: y[:600]}
+    np.savez(tmp_path / "digits.npz", **arrays)
+    return tmp_path / "digits.npz"
+
+
+def test_recipe(train_mnist, images_file, tmp_path, capsys):
+    output = tmp_path / "networks"
+    options = ["--data", str(images_file), "--output", str(output)]
+    assert train_mnist([*options, "--seeds", "3", "4", "--epochs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "seed 3: " in out
+    assert "mean of 2: " in out
+    assert "all of them together: error " in out
+    results = json.loads((output / "results.json").read_text("utf-8"))
+    assert [result["seed"] for result in results] == [3, 4]
+    clf = joblib.load(output / "mnist-4.joblib")
+    assert clf.n_iter_ == 2
+    assert [len(bias) for bias in clf.intercepts_] == [1000, 500, 10]
+    # The last sixth is held out.
+    assert clf.t_ == 2 * 500
+    X, y = load_digits(return_X_y=True)
+    error = 100 * (1 - clf.score(X[500:600].astype(np.uint8), y[500:600]))
+    assert results[1]["error"] == pytest.approx(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"no zip", "no data to train on"),
+        ({"images": np.zeros(3)}, "expected x and y, or x_train and y_train"),
+    ],
+    ids=["nothing", "text", "other arrays"],
+)
+def test_recipe_says_what_is_wrong_with_the_data(
+    train_mnist, tmp_path, capsys, content, message
+):
+    path = tmp_path / "digits.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        np.savez(path, **content)
+    assert train_mnist(["--data", str(path), "--output", str(tmp_path / "o")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
