@@ -15,6 +15,7 @@ import skdigits
 
 MODULES = [
     "skdigits",
+    "skdigits.datasets",
     "skdigits.export",
     "skdigits.model_selection",
     "skdigits.plotting",
