@@ -1,175 +1,176 @@
-"""Handwritten digits to train on."""
+"""MNIST in the form of scikit-learn's datasets, from whatever file of it there is.
 
-import gzip
-import hashlib
+Keras, torchvision, scikit-learn and the database's authors each keep it in files of
+their own. Any of them will do, and only where there is none something is downloaded.
+"""
+
 import os
-import struct
-import zipfile
-import zlib
-from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import fetch_openml, get_data_home
+from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_pandas_support
+from sklearn.utils._param_validation import validate_params
+
+from skdigits import _mnist_files as files
 
 __all__ = ["fetch_mnist"]
 
+_IDX_FOLDERS = (".", "MNIST/raw")  # the second is torchvision's
 
-@dataclass(frozen=True)
-class _Part:
-    """One of the four arrays that MNIST is.
+# Where scikit-learn keeps what OpenML sent, in newer versions and in older ones.
+_OPENML = "openml/openml.org/data/v1/download/52667"
+_ARFF_FILES = (f"{_OPENML}/mnist_784.arff.gz", f"{_OPENML}.gz")
 
-    `idx` is the name of its IDX file and `npz` its key in Keras's mnist.npz. `sha256`
-    is the checksum of the uncompressed IDX file, which the array alone decides.
-    """
+_DESCR = """\
+MNIST database of handwritten digits
+------------------------------------
 
-    idx: str
-    npz: str
-    shape: tuple
-    sha256: str
+70000 digits, written by high-school students and by employees of the US Census Bureau:
+60000 to train on, and then 10000 by other writers to test on. Each is an image of
+28 x 28 pixels, 0 for the paper up to 255 for the ink, with the digit's centre of mass
+in the middle.
 
-    @property
-    def header(self):
-        """The first bytes of the IDX file: dtype, dimensions, shape."""
-        magic = 0x0800 + len(self.shape)  # 0x08 is uint8
-        return struct.pack(f">{1 + len(self.shape)}I", magic, *self.shape)
-
-
-# Checksums of the files at yann.lecun.com/exdb/mnist and at its mirrors, unpacked.
-_PARTS = (
-    _Part(
-        "train-images-idx3-ubyte",
-        "x_train",
-        (60_000, 28, 28),
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    ),
-    _Part(
-        "train-labels-idx1-ubyte",
-        "y_train",
-        (60_000,),
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    ),
-    _Part(
-        "t10k-images-idx3-ubyte",
-        "x_test",
-        (10_000, 28, 28),
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    ),
-    _Part(
-        "t10k-labels-idx1-ubyte",
-        "y_test",
-        (10_000,),
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    ),
-)
-
-# Of `mnist_784`, version 1, at OpenML: the data set's number and its file's.
-_OPENML_ID = 554
-_OPENML_FILE = 52667
-
-_DESCRIPTION = """\
-The MNIST database of handwritten digits (LeCun, Cortes and Burges, 1998)
-
-70,000 images of 28 x 28 pixels, 0 for the paper to 255 for ink. Each digit is scaled to
-fit into 20 x 20 pixels and placed by its centre of mass. The first 60,000 images are
-for training, the last 10,000, by other writers, for testing.
+Creators: Yann LeCun, Corinna Cortes and Christopher J. C. Burges, from NIST's Special
+Databases 1 and 3.
 
 Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied to
-document recognition", Proceedings of the IEEE 86 (1998).
+document recognition", Proceedings of the IEEE 86(11), 2278-2324, 1998.
 """
 
 
+@validate_params(
+    {
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def fetch_mnist(
     *, data_home=None, download_if_missing=True, return_X_y=False, as_frame=False
 ):
-    """Load MNIST: 70,000 handwritten digits of 28 x 28 pixels.
+    """Load the MNIST database of handwritten digits.
 
-    Read from the first of these that is in `data_home`; what is read is verified
-    against the checksums of the original files:
+    It is read from a file in `data_home`, and downloaded where there is none.
 
-    - `mnist.npz`, as Keras keeps it in ``~/.keras/datasets``;
-    - the four original files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-      `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each with or without
-      `.gz`, there or in `MNIST/raw`, where torchvision keeps them;
-    - a copy that :func:`sklearn.datasets.fetch_openml` has kept, from which a
-      `mnist.npz` is made.
+    =================   ==============
+    Classes                         10
+    Samples for training         60000
+    Samples for testing          10000
+    Dimensionality                 784
+    Features            integers 0-255
+    =================   ==============
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder to look in and to keep a download in. None for scikit-learn's, which is
-        ``~/scikit_learn_data`` unless told otherwise.
+        The folder to look in, and to download to. None for scikit-learn's, which is
+        `~/scikit_learn_data` unless the environment variable `SCIKIT_LEARN_DATA`
+        names another.
 
     download_if_missing : bool, default=True
-        Whether to fetch `mnist_784` from OpenML where none is found.
+        Whether to download the data where no file has them, or to raise OSError.
 
     return_X_y : bool, default=False
-        Whether to return only ``(data, target)``.
+        Whether to return `(data, target)` instead of a Bunch.
 
     as_frame : bool, default=False
         Whether `data` and `target` are a pandas DataFrame and Series.
 
     Returns
     -------
-    sklearn.utils.Bunch or tuple of (data, target)
-        The bunch has:
+    mnist : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
 
-        - data : {ndarray, DataFrame} of uint8 of shape (70000, 784)
-        - target : {ndarray, Series} of int64 of shape (70000,), from 0 to 9
-        - images : ndarray of uint8 of shape (70000, 28, 28)
-        - train_indices : ndarray of shape (60000,), the training set's rows
-        - test_indices : ndarray of shape (10000,), the test set's
-        - feature_names : list of str, `pixel1` to `pixel784` as OpenML has them
-        - target_names : ndarray of shape (10,), the digits
-        - frame : DataFrame of `data` and `target`; only with `as_frame`
-        - DESCR : str
+        data : ndarray or DataFrame of shape (70000, 784), dtype uint8
+            A row of pixels an image; those for training come first.
+        target : ndarray or Series of shape (70000,), dtype int64
+            The digits, 0 to 9.
+        images : ndarray of shape (70000, 28, 28), dtype uint8
+            The pixels as images, in the memory of `data`.
+        train_indices, test_indices : ndarray of shape (60000,) and (10000,)
+            The rows for training and for testing.
+        frame : DataFrame of shape (70000, 785)
+            `data` and `target` side by side; None unless `as_frame`.
+        feature_names : list of str
+            `pixel1` to `pixel784`, as OpenML names them.
+        target_names : ndarray of shape (10,)
+            The digits.
+        DESCR : str
+            What the data are.
+
+    (data, target) : tuple if `return_X_y`
+        The two alone.
 
     Raises
     ------
     OSError
-        If there is none and it may or can not be downloaded. The message says which
-        file to put where.
+        If there is no file and the data are not to be downloaded, or cannot be. The
+        message says which files to put where.
     ValueError
-        If a file is damaged, or holds something else.
+        If a file is damaged, or holds anything but MNIST.
     ImportError
-        If pandas is not installed, which `as_frame` needs.
+        If `as_frame` is True and pandas is not installed.
+
+    See Also
+    --------
+    sklearn.datasets.load_digits : A small set of digits of 8 x 8 pixels.
+    sklearn.datasets.fetch_openml : Where the data are downloaded from.
 
     Notes
     -----
-    Reading OpenML's format takes about half a minute and 1.2 GB of memory, once.
+    The first of these files in `data_home` is read, and nothing else is touched:
+
+    - ``mnist.npz``, as Keras downloads it: Keras's own is found with
+      ``data_home="~/.keras/datasets"``;
+    - ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
+      ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, the files of the
+      database itself, also with ``.gz`` or spelled ``train-images.idx3-ubyte``, and
+      also in ``MNIST/raw``, where torchvision puts them;
+    - what scikit-learn's ``fetch_openml("mnist_784")`` has downloaded.
+
+    A download goes through `fetch_openml`: 15 MB that stay in `data_home`. The first
+    call has them parsed there, which takes a while and more than 1 GB of memory; later
+    calls read the file themselves, in a second or so.
+
+    Wherever the data come from, they must have the SHA-256 checksums of the
+    database's own files.
 
     References
     ----------
     .. [1] Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten
-       digits", 1998.
+       digits", http://yann.lecun.com/exdb/mnist/
+    .. [2] Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning
+       applied to document recognition", Proceedings of the IEEE 86(11), 2278-2324,
+       1998.
 
     Examples
     --------
     >>> from skdigits.datasets import fetch_mnist
     >>> mnist = fetch_mnist()  # doctest: +SKIP
     >>> X_train = mnist.data[mnist.train_indices]  # doctest: +SKIP
-    >>> y_train = mnist.target[mnist.train_indices]  # doctest: +SKIP
+    >>> X_train.shape  # doctest: +SKIP
+    (60000, 784)
     """
     if as_frame:
-        check_pandas_support("fetch_mnist with as_frame=True")
-    home = Path(get_data_home(data_home))
-    train_images, train_labels, test_images, test_labels = (
-        _from_npz(home) or _from_idx(home) or _from_openml(home, download_if_missing)
-    )
-    images = np.concatenate([train_images, test_images])
+        check_pandas_support("`fetch_mnist` with as_frame=True")
+    home = _find_home(data_home)
+    arrays = _load(home)
+    if arrays is None:
+        arrays = _download(home, download_if_missing)
+    y_train, X_train, y_test, X_test = arrays
+    images = np.concatenate([X_train, X_test])
     data = images.reshape(len(images), -1)
-    target = np.concatenate([train_labels, test_labels]).astype(np.int64)
-    feature_names = [f"pixel{number}" for number in range(1, data.shape[1] + 1)]
+    target = np.concatenate([y_train, y_test], dtype=np.int64)
+    rows = np.arange(len(images))
+    names = [f"pixel{number}" for number in range(1, data.shape[1] + 1)]
     frame = None
     if as_frame:
-        import pandas as pd
-
-        data = pd.DataFrame(data, columns=feature_names)
-        target = pd.Series(target, name="class")
-        frame = pd.concat([data, target], axis=1)
+        frame, data, target = _as_frame(data, target, names)
     if return_X_y:
         return data, target
     return Bunch(
@@ -177,161 +178,84 @@ def fetch_mnist(
         target=target,
         frame=frame,
         images=images,
-        train_indices=np.arange(60_000),
-        test_indices=np.arange(60_000, 70_000),
-        feature_names=feature_names,
+        train_indices=rows[: len(X_train)],
+        test_indices=rows[len(X_train) :],
+        feature_names=names,
         target_names=np.arange(10),
-        DESCR=_DESCRIPTION,
+        DESCR=_DESCR,
     )
 
 
-def _from_npz(home):
-    """The four arrays out of Keras's file, or None where there is none."""
-    path = home / "mnist.npz"
-    if not path.exists():
-        return None
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = [file[part.npz] for part in _PARTS]
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        keys = ", ".join(part.npz for part in _PARTS)
-        raise _damaged(path, f"it is no .npz file of the arrays {keys}") from error
-    except zlib.error as error:
-        raise _damaged(path, str(error)) from error
-    return [
-        _verified(array, part, f"{part.npz} in {path}")
-        for array, part in zip(arrays, _PARTS, strict=True)
-    ]
+def _as_frame(data, target, names):
+    import pandas as pd
+
+    data = pd.DataFrame(data, columns=names, copy=False)
+    target = pd.Series(target, name="target")
+    return pd.concat([data, target], axis=1), data, target
 
 
-def _from_idx(home):
-    """The four arrays out of the original files, or None where they are not there."""
-    for folder in (home, home / "MNIST" / "raw"):
-        paths = [_idx_path(folder, part) for part in _PARTS]
+# Finding
+
+
+def _find_home(data_home):
+    """scikit-learn's `get_data_home`, which would create the folder, without that."""
+    if data_home is None:
+        data_home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
+    return Path(os.path.expanduser(data_home))
+
+
+def _load(home):
+    """The arrays of files.PARTS from the first file that is there, or None."""
+    if (home / "mnist.npz").exists():
+        return files.read(home / "mnist.npz", files.parse_npz)
+    for folder in _IDX_FOLDERS:
+        paths = [_find_idx(home / folder, part) for part in files.PARTS]
         if all(paths):
-            return [_read_idx(*both) for both in zip(paths, _PARTS, strict=True)]
-        if any(paths):
-            missing = [
-                part.idx for part, path in zip(_PARTS, paths, strict=True) if not path
+            return [
+                files.read(path, partial(files.parse_idx, part))
+                for path, part in zip(paths, files.PARTS, strict=True)
             ]
-            raise FileNotFoundError(
-                f"Some of MNIST's files are in {folder}, but not {', '.join(missing)}. "
-                "Expected all four. Put them there, or remove the others."
-            )
+    for name in _ARFF_FILES:
+        if (home / name).exists():
+            return files.read(home / name, files.parse_arff)
     return None
 
 
-def _idx_path(folder, part):
-    for suffix in ("", ".gz"):
-        path = folder / (part.idx + suffix)
-        if path.exists():
-            return path
-    return None
+def _find_idx(folder, part):
+    dotted = part.idx.replace("-idx", ".idx")
+    names = (part.idx, f"{part.idx}.gz", dotted, f"{dotted}.gz")
+    paths = [folder / name for name in names if (folder / name).exists()]
+    # Some archives have the dotted files beside folders of the other names.
+    return max(paths, key=Path.is_file, default=None)
 
 
-def _read_idx(path, part):
-    n_bytes = len(part.header) + int(np.prod(part.shape))
-    opener = gzip.open if path.suffix == ".gz" else open
+def _download(home, allowed):
+    if not allowed:
+        raise OSError(_missing(home, "download_if_missing is False"))
     try:
-        with opener(path, "rb") as file:
-            content = file.read(n_bytes + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _damaged(path, str(error)) from error
-    header = content[: len(part.header)]
-    if header != part.header:
-        expected = part.header.hex()
-        raise _damaged(path, f"{expected} is expected, it begins with {header.hex()}")
-    if len(content) != n_bytes:
-        found = "more" if len(content) > n_bytes else f"{len(content)} bytes"
-        raise _damaged(path, f"{n_bytes} bytes are expected, it has {found}")
-    array = np.frombuffer(content, dtype=np.uint8, offset=len(part.header))
-    return _verified(array.reshape(part.shape), part, path)
+        # The parser that needs no pandas.
+        mnist = fetch_openml(
+            "mnist_784", version=1, data_home=home, as_frame=False, parser="liac-arff"
+        )
+    except Exception as error:  # a login page in place of JSON, say
+        reason = f"it could not be downloaded from OpenML ({error})"
+        raise OSError(_missing(home, reason)) from error
+    return files.parsed(home / f"{_OPENML}*", files.parse_openml, mnist)
 
 
-def _from_openml(home, download_if_missing):
-    """The four arrays out of scikit-learn's cache, or from OpenML."""
-    cache = home / "openml" / "openml.org"
-    of_api = cache / "api" / "v1" / "json" / "data"
-    described = [
-        of_api / kind / f"{_OPENML_ID}.gz" for kind in (".", "features", "qualities")
+def _missing(home, reason):
+    names = [part.idx for part in files.PARTS]
+    lines = [
+        f"MNIST is not in {home}, and {reason}. Put one of these there, or give the "
+        "folder that has it as data_home:",
+        "- mnist.npz, from "
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz; where "
+        'Keras has downloaded it, data_home="~/.keras/datasets" will do',
+        f"- {', '.join(names)}, each with .gz or without, from "
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ]
-    cached = all(path.exists() for path in described)
-    cached = cached and any(cache.glob(f"data/**/{_OPENML_FILE}*"))
-    if not cached and not download_if_missing:
-        raise FileNotFoundError(_where_to_get_it("MNIST is not there", home))
-    try:
-        X, y = fetch_openml(
-            data_id=_OPENML_ID,
-            data_home=home,
-            return_X_y=True,
-            as_frame=False,
-            # pandas 3.1 reads the labels as numbers, which scikit-learn 1.9 fails on.
-            parser="liac-arff",
-        )
-    except OSError as error:
-        reason = f"MNIST could not be fetched from OpenML ({error})"
-        raise OSError(_where_to_get_it(reason, home)) from error
-    where = f"OpenML's copy in {cache}"
-    with np.errstate(invalid="ignore"):
-        pixels, labels = X.astype(np.uint8), y.astype(np.float64).astype(np.uint8)
-    arrays, start = [], 0
-    for images, of_images in zip(_PARTS[0::2], _PARTS[1::2], strict=True):
-        rows = slice(start, start + of_images.shape[0])
-        start = rows.stop
-        for values, part in [(pixels, images), (labels, of_images)]:
-            some = values[rows]
-            if some.size == np.prod(part.shape):
-                some = some.reshape(part.shape)
-            arrays.append(_verified(some, part, where))
-    with suppress(OSError):  # a folder that is not ours to write to
-        _keep(home / "mnist.npz", arrays)
-    return arrays
-
-
-def _keep(path, arrays):
-    """Write a file that is read in a second; what OpenML has takes half a minute."""
-    part = path.with_suffix(f".part-{os.getpid()}")
-    try:
-        with open(part, "wb") as file:
-            keys = [one.npz for one in _PARTS]
-            np.savez_compressed(file, **dict(zip(keys, arrays, strict=True)))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _verified(array, part, where):
-    """The array, if it is the original one."""
-    if array.shape != part.shape or array.dtype != np.uint8:
-        raise _damaged(
-            where,
-            f"uint8 of shape {part.shape} is expected, it has {array.dtype} of shape "
-            f"{array.shape}",
-        )
-    if array.ndim == 1 and array.max() > 9:
-        raise _damaged(where, f"labels of 0 to 9 are expected, it has {array.max()}")
-    checksum = hashlib.sha256(part.header)
-    checksum.update(np.ascontiguousarray(array))
-    if checksum.hexdigest() != part.sha256:
-        raise _damaged(
-            where,
-            f"the SHA-256 of {part.idx} is {checksum.hexdigest()}, where {part.sha256} "
-            "is expected",
-        )
-    return array
-
-
-def _damaged(where, what):
-    return ValueError(
-        f"This is damaged, or not MNIST: {where}: {what}. Delete it and fetch it again."
-    )
-
-
-def _where_to_get_it(reason, home):
-    names = ", ".join(part.idx for part in _PARTS)
-    return (
-        f"{reason}. Looked in {home} for mnist.npz and for {names} (or with .gz). Put "
-        "one or the other there, or pass the folder that has them as data_home, such "
-        "as data_home='~/.keras/datasets' where Keras has loaded MNIST before; or call "
-        "fetch_mnist() with download_if_missing=True while the network can be reached."
-    )
+    for folder in _IDX_FOLDERS:
+        absent = [p.idx for p in files.PARTS if not _find_idx(home / folder, p)]
+        if 0 < len(absent) < len(files.PARTS):
+            lines.append(f"{home / folder} has some, but not {', '.join(absent)}.")
+    return "\n".join(lines)

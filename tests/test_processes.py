@@ -85,7 +85,10 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
     run(
         """
         import skdigits.plotting
+        from skdigits.datasets import fetch_mnist
 
+        with pytest.raises(OSError, match="MNIST is not in nowhere"):
+            fetch_mnist(data_home="nowhere", download_if_missing=False)
         clf = joblib.load(os.environ["CLASSIFIER"])
         P = clf.predict_proba(X)
         np.testing.assert_array_equal(P, np.load(os.environ["PROBA"]))
