@@ -65,8 +65,18 @@ class Distortion:
         -------
         coefficients : ndarray of shape (n_images, 2, n_terms)
             Of the displacements along y, then x.
+
+        Raises
+        ------
+        ValueError
+            If images could be of no size.
         """
         of, dtype = self._strengths, self.dtype
+        if strength * of.scale >= 1:
+            raise ValueError(
+                "strength * scale must be below 1, or images would be of no size. Got "
+                f"{strength} * {of.scale} instead."
+            )
         n_elastic = len(self.terms) - 3
         drawn = np.empty((n_images, 2, len(self.terms)), dtype=dtype)
         angle, shear, scale_y, scale_x, shift_y, shift_x = strength * rng.uniform(
@@ -188,44 +198,55 @@ def distort(xp, X, coefficients, terms, image_shape):
     -------
     X : array of shape (n_images, n_pixels)
     """
+    height, width = image_shape
+    n_terms, n_pixels = terms.shape
+    moved = xp.reshape(coefficients, (-1, n_terms)) @ terms
+    moved = xp.reshape(moved, (-1, 2, n_pixels))
+    y, x = np.mgrid[:height, :width].reshape(2, -1).astype(terms.dtype)
+    images = xp.reshape(X, (X.shape[0], height, width))
+    distorted = _look_up(xp, images, moved[:, 0] + y, moved[:, 1] + x)
+    extremes = (
+        (X.min(axis=1), X.max(axis=1))
+        if xp is np
+        else (xp.reduce_min(X, axis=1), xp.reduce_max(X, axis=1))
+    )
+    lowest, highest = (xp.reshape(extreme, (-1, 1)) for extreme in extremes)
+    distorted = xp.maximum(distorted, xp.minimum(lowest, 0))
+    return xp.minimum(distorted, xp.maximum(highest, 0))
+
+
+def _look_up(xp, images, y, x):
+    """What images have at places between their pixels, (n_images, n_places).
+
+    Bilinear interpolation, corrected to second order: a straight line between two
+    pixels cuts off what bends there, so images would be blurred, and a network trained
+    on them would see others than it is to read.
+    """
     if xp is np:
         take, to_int = np.take, lambda values: values.astype(np.int32)
-        lowest, highest = X.min(axis=1), X.max(axis=1)
     else:
         take, to_int = xp.gather, lambda values: xp.cast(values, xp.int32)
-        lowest, highest = xp.reduce_min(X, axis=1), xp.reduce_max(X, axis=1)
-    height, width = image_shape
-    n_images = X.shape[0]
-    n_terms, n_pixels = terms.shape
+    n_images, height, width = images.shape
 
     # A border of one pixel of 0 stands for all that is outside.
-    images = xp.reshape(X, (n_images, height, width))
     padded = xp.pad(images, [[0, 0], [1, 1], [1, 1]])
     wider = xp.pad(padded, [[0, 0], [1, 1], [1, 1]])
     bend_y = wider[:, :-2, 1:-1] + wider[:, 2:, 1:-1] - 2 * padded
     bend_x = wider[:, 1:-1, :-2] + wider[:, 1:-1, 2:] - 2 * padded
     padded, bend_y, bend_x = (xp.reshape(a, (-1,)) for a in (padded, bend_y, bend_x))
+    y = xp.minimum(xp.maximum(y + 1, 0), height + 1)
+    x = xp.minimum(xp.maximum(x + 1, 0), width + 1)
 
-    moved = xp.reshape(coefficients, (-1, n_terms)) @ terms
-    moved = xp.reshape(moved, (-1, 2, n_pixels))
-    y, x = np.mgrid[1 : height + 1, 1 : width + 1].reshape(2, -1).astype(terms.dtype)
-    y = xp.minimum(xp.maximum(moved[:, 0] + y, 0), height + 1)
-    x = xp.minimum(xp.maximum(moved[:, 1] + x, 0), width + 1)
-    top, left = xp.minimum(xp.floor(y), height), xp.minimum(xp.floor(x), width)
-    down, right = y - top, x - left
     row = width + 2
     first = np.arange(n_images, dtype=np.int32)[:, None] * ((height + 2) * row)
+    top, left = xp.minimum(xp.floor(y), height), xp.minimum(xp.floor(x), width)
+    down, right = y - top, x - left
     corner = first + to_int(top) * row + to_int(left)
     above, below = (
         (1 - right) * take(padded, start) + right * take(padded, start + 1)
         for start in (corner, corner + row)
     )
-    # A straight line between two pixels cuts off what bends there: images would be
-    # blurred, and a network trained on them see others than it is to read.
     nearest = first + to_int(xp.floor(y + 0.5)) * row + to_int(xp.floor(x + 0.5))
     bend = down * (1 - down) * take(bend_y, nearest)
     bend += right * (1 - right) * take(bend_x, nearest)
-    sharp = (1 - down) * above + down * below - bend / 2
-    lowest = xp.reshape(xp.minimum(lowest, 0), (n_images, 1))
-    highest = xp.reshape(xp.maximum(highest, 0), (n_images, 1))
-    return xp.minimum(xp.maximum(sharp, lowest), highest)
+    return (1 - down) * above + down * below - bend / 2

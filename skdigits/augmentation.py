@@ -29,7 +29,7 @@ class RandomDistortion(BaseEstimator):
         plus that.
 
     shear : float, default=0.2
-        Largest slant, in pixels to the side per pixel of height, 0 or more; uniform,
+        Largest slant, in pixels to the side per pixel of height, in [0, 10]; uniform,
         to both sides.
 
     scale : float, default=0.15
@@ -37,16 +37,16 @@ class RandomDistortion(BaseEstimator):
         factor that is uniform in ``1 - scale`` to ``1 + scale``.
 
     translation : float, default=1.0
-        Largest shift, in pixels, 0 or more; uniform, on both axes.
+        Largest shift, in pixels, in [0, 1000]; uniform, on both axes.
 
     elastic_sigma : float, default=5.0
-        How smooth the elastic displacements are, in pixels, at least 0.5: they are
+        How smooth the elastic displacements are, in pixels, in [0.5, 1000]: they are
         like noise smoothed by a Gaussian of this standard deviation, so that d pixels
         apart their correlation is ``exp(-d**2 / (4 * elastic_sigma**2))``.
 
     elastic_std : float, default=1.1
-        Standard deviation of the elastic displacements, in pixels, 0 or more; on each
-        axis of its own.
+        Standard deviation of the elastic displacements, in pixels, in [0, 1000]; they
+        are independent on both axes.
 
     ease : float, default=0.4
         What all of the above are multiplied by at the end of a `fit`, in [0, 1]. The
@@ -91,11 +91,11 @@ class RandomDistortion(BaseEstimator):
 
     _parameter_constraints = {
         "rotation": [Interval(Real, 0, 180, closed="both")],
-        "shear": [Interval(Real, 0, None, closed="left")],
+        "shear": [Interval(Real, 0, 10, closed="both")],
         "scale": [Interval(Real, 0, 1, closed="left")],
-        "translation": [Interval(Real, 0, None, closed="left")],
-        "elastic_sigma": [Interval(Real, 0.5, None, closed="left")],
-        "elastic_std": [Interval(Real, 0, None, closed="left")],
+        "translation": [Interval(Real, 0, 1000, closed="both")],
+        "elastic_sigma": [Interval(Real, 0.5, 1000, closed="both")],
+        "elastic_std": [Interval(Real, 0, 1000, closed="both")],
         "ease": [Interval(Real, 0, 1, closed="both")],
         "image_shape": ["array-like", None],
     }

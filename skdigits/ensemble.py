@@ -47,7 +47,7 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         Where the copies come from. None for ``RandomDistortion()``.
 
     strength : float, default=0.5
-        Factor to all strengths of `distortion`, 0 or more.
+        Factor to all strengths of `distortion`, in [0, 10].
 
     n_copies : int, default=16
         Number of distorted copies. The image itself comes on top.
@@ -95,7 +95,7 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "distortion": [RandomDistortion, None],
-        "strength": [Interval(Real, 0, None, closed="left")],
+        "strength": [Interval(Real, 0, 10, closed="both")],
         "n_copies": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }

@@ -147,6 +147,7 @@ def test_is_saved(digits, fitted, tmp_path):
     [
         ({"n_copies": 0}, "The 'n_copies' parameter"),
         ({"strength": -1}, "The 'strength' parameter"),
+        ({"strength": 8.0}, r"strength \* scale must be below 1"),
         ({"distortion": "shift"}, "The 'distortion' parameter"),
         ({"distortion": RandomDistortion(rotation=-1)}, "The 'rotation' parameter"),
         ({"distortion": RandomDistortion(image_shape=(9, 9))}, "image_shape"),

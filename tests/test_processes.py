@@ -85,7 +85,11 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
     run(
         """
         import skdigits.plotting
+        from sklearn.frozen import FrozenEstimator
+
+        from skdigits.augmentation import RandomDistortion
         from skdigits.datasets import fetch_mnist
+        from skdigits.ensemble import DistortionAveragingClassifier
 
         with pytest.raises(OSError, match="MNIST is not in nowhere"):
             fetch_mnist(data_home="nowhere", download_if_missing=False)
@@ -93,6 +97,8 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
         P = clf.predict_proba(X)
         np.testing.assert_array_equal(P, np.load(os.environ["PROBA"]))
         np.testing.assert_array_equal(clf.predict(X), P.argmax(axis=1))
+        RandomDistortion().sample(X[:3], 2)
+        DistortionAveragingClassifier(FrozenEstimator(clf)).fit(X, P.argmax(axis=1))
         loaded = {"keras", "matplotlib", "tensorflow"} & set(sys.modules)
         assert not loaded, loaded
         """,
