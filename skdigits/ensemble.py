@@ -1,5 +1,6 @@
 """Averages over several predictions of one classifier."""
 
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -69,6 +70,9 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during fit, where `X` has names that are strings.
+
+    distortion_ : RandomDistortion
+        Where the copies came from.
 
     coefficients_ : ndarray of shape (n_copies, 2, n_terms)
         The distortions: factors of the fields that displacements are sums of.
@@ -154,18 +158,22 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         >>> averaging.fit(X, y).coefficients_.shape[:2]
         (4, 2)
         """
-        check_images(self, X, reset=True)
-        # In double precision, which `predict` rounds where X has less.
-        distortion = self._distortion(np.float64)
+        fitted = copy(self)  # taken over when nothing has failed
+        check_images(fitted, X, reset=True)
+        strengths = RandomDistortion() if self.distortion is None else self.distortion
+        fitted.distortion_ = clone(strengths)
+        # In double precision, which `predict_proba` rounds where X has less.
+        distortion = Distortion(fitted.distortion_, fitted.n_features_in_, np.float64)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        rng = np.random.default_rng(seed)
-        coefficients = distortion.coefficients(self.n_copies, rng, self.strength)
+        fitted.coefficients_ = distortion.coefficients(
+            self.n_copies, np.random.default_rng(seed), self.strength
+        )
         routed = fit_params
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params).estimator.fit
-        self.estimator_ = clone(self.estimator).fit(X, y, **routed)
-        self.classes_ = self.estimator_.classes_
-        self.coefficients_ = coefficients
+        fitted.estimator_ = clone(self.estimator).fit(X, y, **routed)
+        fitted.classes_ = fitted.estimator_.classes_
+        self.__dict__ = vars(fitted)
         return self
 
     def get_metadata_routing(self):
@@ -188,10 +196,6 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
             estimator=self.estimator,
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
-
-    def _distortion(self, dtype):
-        strengths = self.distortion or RandomDistortion()
-        return Distortion(strengths, self.n_features_in_, dtype)
 
     def predict_proba(self, X):
         """Probability of each class, averaged over the image and its copies.
@@ -224,17 +228,20 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         (3, 10)
         """
         check_is_fitted(self)
-        X = check_images(self, X, reset=False)
+        rows = check_images(self, X, reset=False)
         total = self.estimator_.predict_proba(X)
-        single = X.dtype == np.uint8 or X.dtype == np.float32
-        distortion = self._distortion(np.float32 if single else np.float64)
+        single = rows.dtype == np.uint8 or rows.dtype == np.float32
+        dtype = np.float32 if single else np.float64
+        distortion = Distortion(self.distortion_, self.n_features_in_, dtype)
         terms, shape = distortion.terms, distortion.image_shape
-        for start in range(0, X.shape[0], _ROWS_AT_A_TIME):
-            rows = slice(start, start + _ROWS_AT_A_TIME)
-            images = X[rows].astype(distortion.dtype)
-            for of_copy in self.coefficients_.astype(distortion.dtype):
+        for start in range(0, rows.shape[0], _ROWS_AT_A_TIME):
+            some = slice(start, start + _ROWS_AT_A_TIME)
+            images = rows[some].astype(dtype)
+            if hasattr(images, "toarray"):
+                images = images.toarray()
+            for of_copy in self.coefficients_.astype(dtype):
                 copies = distort(np, images, of_copy[None], terms, shape)
-                total[rows] += self.estimator_.predict_proba(copies)
+                total[some] += self.estimator_.predict_proba(_named(copies, X))
         return total / (len(self.coefficients_) + 1)
 
     def predict(self, X):
@@ -267,3 +274,10 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         array([0, 1, 2])
         """
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _named(rows, X):
+    """Rows in a data frame, where `X` is one of pandas."""
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        return type(X)(rows, columns=X.columns)
+    return rows

@@ -3,6 +3,7 @@
 import joblib
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -132,6 +133,44 @@ def test_integers_of_eight_bits(digits):
     as_float = average.predict_proba(X.astype(np.float32))
     np.testing.assert_allclose(P, as_float, atol=1e-6)
     assert P.dtype == np.float32
+
+
+def test_data_frames(digits, fitted):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    named = pd.DataFrame(X, columns=[f"pixel{number}" for number in range(64)])
+    clf = DigitMLPClassifier(max_iter=30, random_state=0)
+    average = DistortionAveragingClassifier(clf, SHIFT, random_state=0).fit(named, y)
+    assert list(average.feature_names_in_) == list(named.columns)
+    expected = averaging(fitted).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(average.predict_proba(named), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="feature names"):
+        average.predict(named[named.columns[::-1]])
+
+
+def test_sparse_rows(digits, fitted):
+    X, y = digits
+    average = averaging(fitted).fit(X, y)
+    P = average.predict_proba(csr_array(X))
+    np.testing.assert_allclose(P, average.predict_proba(X), atol=1e-6)
+
+
+def test_parameters_that_change_later_change_no_prediction(digits, fitted):
+    X, y = digits
+    average = averaging(fitted, n_copies=3).fit(X, y)
+    P = average.predict_proba(X)
+    average.set_params(distortion=RandomDistortion(), n_copies=9, strength=0.1)
+    np.testing.assert_array_equal(average.predict_proba(X), P)
+
+
+def test_failed_fit_changes_nothing(digits, fitted):
+    X, y = digits
+    average = averaging(fitted).fit(X, y)
+    P = average.predict_proba(X)
+    average.set_params(estimator=DigitMLPClassifier(max_iter=2))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        average.fit(X[:, :49], y[:-1])
+    np.testing.assert_array_equal(average.predict_proba(X), P)
 
 
 def test_is_saved(digits, fitted, tmp_path):
