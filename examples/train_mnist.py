@@ -180,7 +180,8 @@ def main(argv=None):
     try:
         data = split(args.data, args.test)
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        print(f"error: no data to train on: {error}", file=sys.stderr)
+        where = args.data or "Or name a file: --data FILE, or make mnist DATA=FILE"
+        print(f"error: no data to train on: {error}\n{where}", file=sys.stderr)
         return 2
     run(*data, args.seeds, args.epochs, args.output)
     return 0

@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_param_validation
 
 from skdigits import DigitMLPClassifier
+from skdigits.augmentation import RandomDistortion
 
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
 
@@ -295,6 +296,7 @@ BAD_PARAMETERS = {
     "dropout": [None, "abc", -0.1, 1, 1.0, np.nan],
     "batch_norm": [None, "yes", 1],
     "label_smoothing": [None, "0.1", -0.1, 1, 1.0, np.nan],
+    "augment": [True, "distort", 1.0, RandomDistortion],
     "ema": ["0.9", 0, 0.0, 1, 1.0, -0.5, np.nan],
     "rescale": ["1/255", 0, -1.0, np.nan, np.inf],
     "batch_size": [None, "auto", 0, -1, 32.0],

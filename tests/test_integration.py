@@ -33,6 +33,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skdigits import DigitMLPClassifier
+from skdigits.augmentation import RandomDistortion
 
 PARAMETERS = sorted(DigitMLPClassifier().get_params())
 
@@ -51,6 +52,7 @@ def non_default_parameters():
     return {
         "activation": "tanh",
         "alpha": 0.01,
+        "augment": RandomDistortion(rotation=5, image_shape=[8, 8]),
         "batch_norm": True,
         "batch_size": 50,
         "callbacks": [keras.callbacks.TerminateOnNaN(), keras.callbacks.History()],
@@ -387,6 +389,9 @@ def test_clone_keeps_the_parameter(name):
     if name == "solver":
         assert copied is not value
         assert copied.get_config() == value.get_config()
+    elif name == "augment":
+        assert copied is not value
+        assert copied.get_params() == value.get_params()
     elif name == "callbacks":
         assert [type(callback) for callback in copied] == [type(cb) for cb in value]
     elif name == "random_state":
@@ -416,7 +421,7 @@ def test_fit_changes_no_parameter(digits):
     clf = DigitMLPClassifier(**values)
     for _ in range(2):
         clf.fit(X, y)
-        after = clf.get_params()
+        after = clf.get_params(deep=False)
         assert sorted(after) == PARAMETERS
         for name, value in values.items():
             assert after[name] is value, name
