@@ -19,6 +19,7 @@ MODULES = [
     "skdigits.datasets",
     "skdigits.ensemble",
     "skdigits.export",
+    "skdigits.images",
     "skdigits.model_selection",
     "skdigits.plotting",
 ]
@@ -66,6 +67,8 @@ def test_docstring_is_valid_numpydoc(path):
 @pytest.mark.parametrize("path", PUBLIC)
 def test_documented_defaults_are_those_of_the_signature(path):
     item = resolve(path)
+    if inspect.isclass(item) and issubclass(item, Exception):
+        return  # it has no signature of its own
     documented = {}
     for parameter in FunctionDoc(item)["Parameters"]:
         match = re.search(r"default=(.*)$", parameter.type)

@@ -1,0 +1,226 @@
+"""Pictures of any kind as grey arrays."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from skdigits.images import ImageError, ImageTooLargeError, load_image
+
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def grey():
+    """A picture without symmetry, of uint8."""
+    return np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
+
+
+def png(image, **options):
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    file.seek(0)
+    return file
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_arrays_of_any_dtype(grey, dtype):
+    expected = grey / np.float32(255)
+    array = grey.astype(dtype)
+    if dtype == np.uint16:
+        array *= 257
+    elif dtype != np.uint8:
+        array /= 255
+    loaded = load_image(array)
+    assert loaded.dtype == np.float32
+    np.testing.assert_allclose(loaded, expected, atol=1e-6)
+
+
+def test_array_of_booleans():
+    np.testing.assert_array_equal(load_image(np.eye(3, dtype=bool)), np.eye(3))
+
+
+def test_colours_have_the_brightness_that_is_seen():
+    red, green, blue = np.eye(3).reshape(3, 1, 1, 3)
+    shades = [load_image(colour)[0, 0] for colour in (red, green, blue)]
+    np.testing.assert_allclose(shades, [0.2126, 0.7152, 0.0722], atol=1e-6)
+    assert load_image(np.ones((2, 2, 3)))[0, 0] == pytest.approx(1)
+
+
+def test_what_is_transparent_lies_on_white():
+    ink = np.zeros((1, 3, 4))
+    ink[..., 3] = [0, 0.25, 1]
+    np.testing.assert_allclose(load_image(ink), [[1, 0.75, 0]], atol=1e-6)
+    np.testing.assert_allclose(load_image(ink[..., 2:]), [[1, 0.75, 0]], atol=1e-6)
+
+
+def test_input_is_left_as_it_is(grey):
+    before = grey.copy()
+    load_image(grey)[...] = 0.5
+    floats = (grey / 255).astype(np.float32)
+    load_image(floats)[...] = 0.5
+    np.testing.assert_array_equal(grey, before)
+    np.testing.assert_allclose(floats, before / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(5), r"shape \(height, width\).*Got \(5,\)"),
+        (np.zeros((2, 2, 5)), "up to four channels"),
+        (np.zeros((2, 2, 2, 2)), "up to four channels"),
+        (np.zeros((0, 5)), r"Got \(0, 5\)"),
+        (np.zeros((2, 2), int), "Got int64 instead. Convert it"),
+        (np.array([["a"]]), "Got <U1"),
+        (np.array([[0.0, 255.0]]), "Divide what goes up to 255 by 255"),
+        (np.array([[-0.5, 0.5]]), r"must be in \[0, 1\]"),
+        (np.array([[np.nan, 0.5]]), r"must be in \[0, 1\]"),
+        (np.array([[np.inf, 0.5]]), r"must be in \[0, 1\]"),
+        (None, "Got"),
+    ],
+)
+def test_other_arrays_are_refused(array, message):
+    with pytest.raises(ImageError, match=message):
+        load_image(array)
+
+
+def test_arrays_of_too_many_pixels_are_refused():
+    with pytest.raises(ImageTooLargeError, match="60,000,000 pixels"):
+        load_image(np.broadcast_to(np.uint8(0), (60_000, 1001)))
+
+
+# Pictures
+
+
+def test_path_file_and_picture(grey, tmp_path):
+    picture = Image.fromarray(grey)
+    picture.save(tmp_path / "grey.png")
+    expected = grey / np.float32(255)
+    with open(tmp_path / "grey.png", "rb") as file:
+        sources = [tmp_path / "grey.png", str(tmp_path / "grey.png"), file, picture]
+        for source in sources:
+            np.testing.assert_allclose(load_image(source), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "F"]
+)
+def test_modes(mode):
+    halves = np.zeros((8, 10), dtype=np.uint8)
+    halves[:, 5:] = 255
+    if mode == "I;16":
+        picture = Image.fromarray(halves.astype(np.uint16) * 257)
+    elif mode == "F":
+        picture = Image.fromarray(halves.astype(np.float32) / 255)
+    else:
+        picture = Image.fromarray(halves)
+        picture = picture.convert("RGB").convert(mode) if mode != "L" else picture
+    assert picture.mode == mode
+    np.testing.assert_allclose(load_image(picture), halves / 255, atol=0.01)
+
+
+def test_palette_with_a_transparent_colour():
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([0, 0, 0, 0, 0, 0])
+    picture.putpixel((1, 0), 1)
+    loaded = load_image(png(picture, transparency=0))
+    np.testing.assert_allclose(loaded, [[1, 0]])
+
+
+def test_sixteen_bits_of_a_file(grey):
+    file = png(Image.fromarray(grey.astype(np.uint16) * 257))
+    np.testing.assert_allclose(load_image(file), grey / np.float32(255), atol=1e-6)
+
+
+TURNS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.T,
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: a[::-1, ::-1].T,
+    8: lambda a: np.rot90(a, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_orientation_that_a_camera_notes(grey, orientation):
+    # The camera stores the picture turned, and notes how to turn it back.
+    stored = Image.fromarray(np.ascontiguousarray(TURNS[orientation](grey)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    loaded = load_image(png(stored, exif=exif))
+    np.testing.assert_allclose(loaded, grey / np.float32(255), atol=1e-6)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        load_image(tmp_path / "nothing.jpg")
+    with pytest.raises(OSError, match="directory"):
+        load_image(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text, and no picture", b"\x89PNG\r\n\x1a\n", bytes(range(256)) * 9],
+    ids=["empty", "text", "a PNG's first bytes", "anything"],
+)
+def test_what_is_no_picture(tmp_path, content):
+    path = tmp_path / "digit.png"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=r"digit\.png is (no picture|damaged)"):
+        load_image(path)
+    with pytest.raises(ImageError, match="The picture is"):
+        load_image(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_damaged_pictures(form, tmp_path):
+    rng = np.random.default_rng(0)
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(256, size=(40, 50), dtype=np.uint8)).save(file, form)
+    whole = bytearray(file.getvalue())
+    assert load_image(io.BytesIO(whole)).shape == (40, 50)
+    for _ in range(60):
+        spoiled = whole.copy()
+        for place in rng.integers(len(spoiled), size=rng.integers(1, 6)):
+            spoiled[place] = rng.integers(256)
+        if rng.random() < 0.3:
+            spoiled = spoiled[: rng.integers(len(spoiled))]
+        try:
+            loaded = load_image(io.BytesIO(spoiled))
+        except ImageError:
+            continue
+        assert loaded.dtype == np.float32
+        assert 0 <= loaded.min() <= loaded.max() <= 1
+
+
+def test_picture_of_too_many_pixels():
+    small_file = png(Image.new("1", (60_000, 1001)))
+    with pytest.raises(ImageTooLargeError, match="60000 x 1001"):
+        load_image(small_file)
+    bomb = png(Image.new("1", (60_000, 6000)))
+    with pytest.raises(ImageTooLargeError, match="60,000,000 pixels"):
+        load_image(bomb)
+
+
+def test_heic_without_its_plugin(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(30))
+    with pytest.raises(ImportError, match=r"photo\.heic is a HEIC.*pillow-heif"):
+        load_image(path)
+
+
+def test_without_pillow(tmp_path, monkeypatch, grey):
+    path = tmp_path / "digit.png"
+    Image.fromarray(grey).save(path)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"pip install 'skdigits\[images\]'"):
+        load_image(path)
+    assert load_image(grey).shape == grey.shape
