@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
@@ -33,6 +32,7 @@ from skdigits._validation import (
     check_training_data,
     check_validation_data,
     class_weights,
+    draw_seed,
     split_rows,
 )
 from skdigits.augmentation import RandomDistortion
@@ -546,7 +546,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if resuming:
             progress = self._progress(network)
         else:
-            progress = Progress.start(network, self._draw_seed())
+            progress = Progress.start(network, draw_seed(self.random_state))
         data = TrainingData(X, y, weight)
         validation = check_validation_data(self, X_val, y_val)
         if validation is not None:
@@ -620,10 +620,6 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             dtype=self.coefs_[0].dtype.name,
         )
 
-    def _draw_seed(self):
-        rng = check_random_state(self.random_state)
-        return int(rng.randint(np.iinfo(np.int32).max))
-
     def _progress(self, network):
         """Where to go on from: the kept state, else what the weights tell."""
         curves = {
@@ -634,7 +630,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self._training_state is not None:
             return Progress(**self._training_state, **curves)
         return Progress(
-            seed=self._draw_seed(),
+            seed=draw_seed(self.random_state),
             arrays=unfold(network, self.coefs_, self.intercepts_, self._batch_norms),
             norm_prior=0.0,
             **curves,

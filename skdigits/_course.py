@@ -51,11 +51,10 @@ class Course:
         self.weight, mean_weight = _normalize(job.data.weight, job.data.rows)
         self.alpha = float(params.alpha) / mean_weight
         self.max_iter = 1 if incremental else params.max_iter
-        schedule = params.learning_rate
         self._incremental = incremental
-        if incremental and schedule in ("cosine", "flat_cosine"):
-            schedule = "constant"  # nobody knows how many epochs will follow
-        self.learning_rate = LearningRate(schedule, rate, self.max_iter)
+        self.learning_rate = LearningRate(params.learning_rate, rate, self.max_iter)
+        if incremental and self.learning_rate.follows_epochs:
+            self.learning_rate.override(rate)  # nobody knows how many will follow
         self.loss_curve = list(before.loss_curve)
         self.validation_scores = list(before.validation_scores)
         self.validation_losses = list(before.validation_losses)

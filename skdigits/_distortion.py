@@ -6,6 +6,7 @@ the elastic part, and y, x and 1 for the affine part. So one matrix product with
 image's coefficients gives all places, and one interpolation all pixels.
 """
 
+from functools import lru_cache
 from math import isqrt, prod
 
 import numpy as np
@@ -49,7 +50,7 @@ class Distortion:
         self.dtype = np.dtype(dtype)
         elastic = strengths.elastic_std > 0
         self.elastic_sigma = float(strengths.elastic_sigma) if elastic else None
-        self.terms = terms_of(self.image_shape, self.elastic_sigma, dtype)
+        self.terms = terms_of(self.image_shape, self.elastic_sigma, self.dtype.name)
 
     def coefficients(self, n_images, rng, strength=1.0):
         """Random coefficients of some images.
@@ -121,6 +122,7 @@ def _check_image_shape(image_shape, n_features):
     return tuple(sides)
 
 
+@lru_cache(maxsize=4)
 def terms_of(image_shape, elastic_sigma, dtype):
     """The fields that displacements are sums of.
 
@@ -150,7 +152,9 @@ def terms_of(image_shape, elastic_sigma, dtype):
             *np.einsum("ya,xb->abyx", along_y, along_x).reshape(-1, height, width),
             *fields,
         ]
-    return np.reshape(fields, (-1, height * width)).astype(dtype)
+    terms = np.reshape(fields, (-1, height * width)).astype(dtype)
+    terms.flags.writeable = False  # several hold it
+    return terms
 
 
 def _waves(length, sigma):

@@ -30,13 +30,18 @@ class LearningRate:
         self.current = initial
         self._max_iter = max_iter
 
+    @property
+    def follows_epochs(self):
+        """Whether the number of the epoch decides the rate."""
+        return self.schedule in ("cosine", "flat_cosine")
+
     def over_epoch(self, epoch, n_steps):
         """Learning rate of each step of an epoch, counted from 0."""
+        if not self.follows_epochs:
+            return np.full(n_steps, self.current)
         done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
         if self.schedule == "flat_cosine":
             done = part_of_fall(done)
-        elif self.schedule != "cosine":
-            return np.full(n_steps, self.current)
         return self.current * (1 + np.cos(np.pi * done)) / 2
 
     def override(self, rate):

@@ -256,7 +256,7 @@ class _Run:
             self.course.skip_epochs(n_epochs, n_steps)
             rate = self.course.learning_rate
             self.rate_left = self.program.learning_rate
-            if not rate.schedule.endswith("cosine"):  # those know where they are
+            if not rate.follows_epochs:
                 rate.current = self.rate_left
 
     def _heed_learning_rate(self):

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -42,6 +42,11 @@ def check_dropout(dropout, n_hidden):
             f"Got {dropout!r} instead."
         )
     return tuple(float(rate) for rate in rates)
+
+
+def draw_seed(random_state):
+    """A seed out of scikit-learn's `random_state`."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def check_images(estimator, X, *y, reset):

@@ -4,10 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skdigits._distortion import Distortion, distort
+from skdigits._validation import draw_seed
 
 __all__ = ["RandomDistortion"]
 
@@ -161,9 +162,7 @@ class RandomDistortion(BaseEstimator):
             caller_name="RandomDistortion.sample",
         )
         distortion = Distortion(self, X.shape[1], X.dtype)
-        rng = np.random.default_rng(
-            check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        )
+        rng = np.random.default_rng(draw_seed(random_state))
         terms, shape = distortion.terms, distortion.image_shape
         distorted = np.empty((len(X) * n, X.shape[1]), dtype=X.dtype)
         for start in range(0, len(distorted), _IMAGES_AT_A_TIME):

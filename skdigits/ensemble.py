@@ -11,7 +11,6 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.utils import check_random_state
 from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
@@ -22,7 +21,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._distortion import Distortion, distort
-from skdigits._validation import check_images
+from skdigits._validation import check_images, draw_seed
 from skdigits.augmentation import RandomDistortion
 
 __all__ = ["DistortionAveragingClassifier"]
@@ -164,9 +163,9 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         fitted.distortion_ = clone(strengths)
         # In double precision, which `predict_proba` rounds where X has less.
         distortion = Distortion(fitted.distortion_, fitted.n_features_in_, np.float64)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        rng = np.random.default_rng(draw_seed(self.random_state))
         fitted.coefficients_ = distortion.coefficients(
-            self.n_copies, np.random.default_rng(seed), self.strength
+            self.n_copies, rng, self.strength
         )
         routed = fit_params
         if _routing_enabled():
