@@ -1,6 +1,23 @@
 """Pictures of handwritten digits: from a photograph or a scan to rows of pixels."""
 
-from skdigits.images._errors import ImageError, ImageTooLargeError
+from skdigits.images._errors import (
+    BlankImageError,
+    CutDigitError,
+    ImageError,
+    ImageTooLargeError,
+    SeveralDigitsError,
+)
 from skdigits.images._loading import load_image
+from skdigits.images._normalizing import normalize_digit
+from skdigits.images._transformer import DigitImageTransformer
 
-__all__ = ["ImageError", "ImageTooLargeError", "load_image"]
+__all__ = [
+    "BlankImageError",
+    "CutDigitError",
+    "DigitImageTransformer",
+    "ImageError",
+    "ImageTooLargeError",
+    "SeveralDigitsError",
+    "load_image",
+    "normalize_digit",
+]

@@ -31,3 +31,52 @@ class ImageTooLargeError(ImageError):
     Pictures may have up to 60,000,000 pixels. This one has shape (10000, 10000). Save \
 it with fewer.
     """
+
+
+class BlankImageError(ImageError):
+    """A picture with nothing on it that is darker or lighter than the paper.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import BlankImageError, normalize_digit
+    >>> try:
+    ...     normalize_digit(np.ones((28, 28)))
+    ... except BlankImageError:
+    ...     print("blank")
+    blank
+    """
+
+
+class SeveralDigitsError(ImageError):
+    """A picture of more than one digit where one is expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import SeveralDigitsError, normalize_digit
+    >>> eleven = np.ones((40, 60))
+    >>> eleven[5:35, [20, 21, 40, 41]] = 0
+    >>> try:
+    ...     normalize_digit(eleven)
+    ... except SeveralDigitsError:
+    ...     print("several digits")
+    several digits
+    """
+
+
+class CutDigitError(ImageError):
+    """A picture whose border cuts through its digit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import CutDigitError, normalize_digit
+    >>> one = np.ones((40, 40))
+    >>> one[:20, 19:21] = 0
+    >>> try:
+    ...     normalize_digit(one)
+    ... except CutDigitError:
+    ...     print("cut")
+    cut
+    """

