@@ -9,15 +9,18 @@ from skdigits.images._errors import (
 )
 from skdigits.images._loading import load_image
 from skdigits.images._normalizing import normalize_digit
+from skdigits.images._regions import DigitRegion, find_digits
 from skdigits.images._transformer import DigitImageTransformer
 
 __all__ = [
     "BlankImageError",
     "CutDigitError",
     "DigitImageTransformer",
+    "DigitRegion",
     "ImageError",
     "ImageTooLargeError",
     "SeveralDigitsError",
+    "find_digits",
     "load_image",
     "normalize_digit",
 ]

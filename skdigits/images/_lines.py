@@ -1,0 +1,102 @@
+"""Ruled and squared lines of a page."""
+
+import numpy as np
+from scipy import ndimage
+
+# Lines go over at least this part of the page, with ink along most of it.
+_LEAST_LENGTH = 0.28
+_LEAST_COVER = 0.6
+
+# Lines are at most this thick, as a part of the longer side of the page.
+_MOST_THICKNESS = 0.008
+
+# Strokes on a line are darker than it by this factor.
+_DARKER = 1.35
+
+
+def find_lines(ink, mask):
+    """Find ruled and squared lines.
+
+    Parameters
+    ----------
+    ink : ndarray of float32 of shape (height, width)
+        Amounts of ink.
+    mask : ndarray of bool of shape (height, width)
+        Where there is ink.
+
+    Returns
+    -------
+    ndarray of bool of shape (height, width)
+        Pixels of lines which are not of strokes across or along them.
+    """
+    level, level_bands = _level_lines(ink, mask)
+    upright, upright_bands = _level_lines(ink.T, mask.T)
+    strength = np.maximum(level_bands, upright_bands.T)
+    crossings = (level_bands > 0) & (upright_bands.T > 0)
+    return (level | upright.T | crossings) & (ink <= _DARKER * strength)
+
+
+def _level_lines(ink, mask):
+    """Lines from left to right: their pixels, and how dark they are in their bands."""
+    height, width = mask.shape
+    lines = np.zeros(mask.shape, dtype=bool)
+    bands = np.zeros(mask.shape, dtype=np.float32)
+    most = max(4, round(_MOST_THICKNESS * max(mask.shape)))
+    runs = _run_lengths(mask)
+    short = mask & (runs <= most)
+    for rows, columns in _long_pieces(short, width):
+        curve, cover = _fit_curve(rows, columns, width)
+        if cover < _LEAST_COVER:
+            continue
+        near = np.abs(rows - curve[columns]) <= most
+        thickness = np.median(runs[rows[near], columns[near]])
+        reach = int(np.ceil(thickness / 2 + 1.5))
+        offsets = np.arange(-reach, reach + 1)
+        band_rows = np.rint(curve + offsets[:, None]).astype(np.intp)
+        inside = (band_rows >= 0) & (band_rows < height)
+        band_rows = np.clip(band_rows, 0, height - 1)
+        band = band_rows, np.broadcast_to(np.arange(width), band_rows.shape)
+        strength = ndimage.median_filter(ink[band].max(0), max(3, width // 8))
+        lines[band] |= inside & (runs[band] <= 1.6 * thickness + 1)
+        bands[band] = np.maximum(bands[band], strength)
+    return lines & mask, bands
+
+
+def _run_lengths(mask):
+    """Length of the vertical run of ink each pixel is in."""
+    padded = np.zeros((mask.shape[0] + 2, mask.shape[1]), dtype=np.int8)
+    padded[1:-1] = mask
+    steps = np.diff(padded, axis=0).T
+    starts, stops = np.argwhere(steps == 1), np.argwhere(steps == -1)
+    lengths = stops[:, 1] - starts[:, 1]
+    runs = np.zeros(mask.T.shape, dtype=np.int32)
+    runs[mask.T] = np.repeat(lengths, lengths)
+    return runs.T
+
+
+def _long_pieces(short, width):
+    """Rows and columns of what goes over much of the page, gaps bridged."""
+    gap = max(3, round(0.02 * width))
+    bridged = np.pad(short, ((0, 0), (gap, gap)))
+    bridged = ndimage.binary_closing(bridged, np.ones((1, gap)))[:, gap:-gap]
+    labels, _ = ndimage.label(bridged, np.ones((3, 3)))
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box[1].stop - box[1].start >= _LEAST_LENGTH * width:
+            rows, columns = np.nonzero((labels[box] == label) & short[box])
+            yield rows + box[0].start, columns + box[1].start
+
+
+def _fit_curve(rows, columns, width):
+    """The parabola most pixels are near, and how much of their columns they fill."""
+    places = 2 * columns / width - 1
+    tolerance = 0.004 * width + 1.5
+    terms = np.vander(places, 3)
+    near = np.abs(rows - np.median(rows)) < np.inf
+    for tighter in (8, 4, 2, 1, 1):
+        if np.unique(columns[near]).size < 3:
+            break
+        coefficients = np.linalg.lstsq(terms[near], rows[near], rcond=None)[0]
+        near = np.abs(rows - terms @ coefficients) <= tolerance * tighter
+    span = np.ptp(columns) + 1
+    cover = np.unique(columns[near]).size / max(span, _LEAST_LENGTH * width)
+    return np.vander(2 * np.arange(width) / width - 1, 3) @ coefficients, cover

@@ -1,0 +1,187 @@
+"""The digits of a page."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from skdigits.images._components import (
+    label_strokes,
+    lengths,
+    merge_parts,
+    split_touching,
+    touches_border,
+    typical_height,
+)
+from skdigits.images._lines import find_lines
+from skdigits.images._loading import load_image
+from skdigits.images._normalizing import fit_to_box, place
+from skdigits.images._page import ink_of_page, to_working_size
+from skdigits.images._rows import to_rows
+
+# Digits are at least this high, beside the typical one.
+_LEAST_HEIGHT = 0.4
+
+# The ink of digits is at least this dark, beside the typical one.
+_LEAST_STRENGTH = 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class DigitRegion:
+    """A digit of a page: where it is, and its picture.
+
+    Parameters
+    ----------
+    box : tuple of int
+        Top, left, bottom and right in pixels of the page, the last two exclusive.
+    row : int
+        Row it is in, from 0 at the top.
+    column : int
+        Position in its row, from 0 at the left.
+    image : ndarray of uint8 of shape (28, 28)
+        The digit in the format of MNIST's, without what is around it.
+    status : {"ok", "cut"}
+        "cut" if the border of the picture cuts through it.
+
+    See Also
+    --------
+    find_digits : Finds them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import find_digits
+    >>> page = np.ones((200, 300))
+    >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+    >>> region = find_digits(page)[1]
+    >>> region.row, region.column, region.status
+    (0, 1, 'ok')
+    """
+
+    box: tuple
+    row: int
+    column: int
+    image: np.ndarray
+    status: str
+
+
+def find_digits(image):
+    """Find the digits of a page, photographed or scanned.
+
+    Shadows, specks, edges of the paper and ruled or squared lines are told from
+    digits; rows may slant.
+
+    Parameters
+    ----------
+    image : str, path-like, file object, PIL.Image.Image or array-like
+        What :func:`load_image` takes: dark digits on light paper or light ones on
+        dark.
+
+    Returns
+    -------
+    list of DigitRegion
+        In reading order. Empty where there are no digits.
+
+    Raises
+    ------
+    ImageError
+        If the picture cannot be read, see :func:`load_image`.
+
+    See Also
+    --------
+    normalize_digit : The picture of a single digit.
+
+    Notes
+    -----
+    Digits are found by their ink and not by their shape: letters are found, too. Those
+    of less than about an eightieth of the picture's longer side are not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import find_digits
+    >>> page = np.ones((200, 300))
+    >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+    >>> [region.image.shape for region in find_digits(page)]
+    [(28, 28), (28, 28)]
+    """
+    whole = load_image(image)
+    grey = to_working_size(whole)
+    if min(grey.shape) < 8:
+        return []
+    ink, least = ink_of_page(grey)
+    mask = ink > least
+    lines = find_lines(ink, mask)
+    ink[lines] = 0
+    labels, strengths = label_strokes(ink, mask & ~lines)
+    digits = _find(labels, strengths)
+    scale = [old / new for old, new in zip(whole.shape, grey.shape, strict=True)]
+    regions = []
+    for row, indices in enumerate(to_rows([box for _, box in digits])):
+        for column, index in enumerate(indices):
+            parts, box = digits[index]
+            cut = touches_border(box, grey.shape)
+            regions.append(
+                DigitRegion(
+                    box=_scaled(box, scale),
+                    row=row,
+                    column=column,
+                    image=_picture(ink, labels, parts, box),
+                    status="cut" if cut else "ok",
+                )
+            )
+    return regions
+
+
+def _find(labels, strengths):
+    """Labels and box of each digit."""
+    boxes = ndimage.find_objects(labels)
+    height = typical_height([boxes[label - 1] for label in strengths], labels.shape)
+    if height == 0:
+        return []
+    for label in list(strengths):
+        box = boxes[label - 1]
+        if _is_background(box, labels.shape, height):
+            labels[box][labels[box] == label] = 0
+            del strengths[label]
+    split_touching(labels, strengths, height)
+    digits = merge_parts(labels, strengths, height)
+    strength = [max(strengths[part] for part in parts) for parts, _ in digits]
+    if not digits:
+        return []
+    usual = np.median(strength)
+    return [
+        digit
+        for digit, own in zip(digits, strength, strict=True)
+        if lengths(digit[1])[0] >= _LEAST_HEIGHT * height
+        and own >= _LEAST_STRENGTH * usual
+    ]
+
+
+def _is_background(box, shape, height):
+    """Whether it is an edge of the paper or what lies around it."""
+    tall, wide = lengths(box)
+    if touches_border(box, shape):
+        return tall > 1.8 * height or wide > 1.8 * height
+    return tall > 3 * height
+
+
+def _scaled(box, scale):
+    (rows, columns), (down, across) = box, scale
+    return (
+        round(rows.start * down),
+        round(columns.start * across),
+        round(rows.stop * down),
+        round(columns.stop * across),
+    )
+
+
+def _picture(ink, labels, parts, box):
+    """A digit alone, in MNIST's format."""
+    margin = max(2, round(max(lengths(box)) / 20))
+    box = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
+    own = np.isin(labels[box], parts)
+    full = np.median(ink[box][own])
+    near = ndimage.binary_dilation(own, iterations=margin)
+    near &= np.isin(labels[box], [0, *parts])
+    return place(fit_to_box(np.where(near, np.minimum(ink[box] / full, 1), 0), 20), 28)
