@@ -37,7 +37,7 @@ def label_strokes(ink, mask):
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if max(lengths(box)) >= dust:
             own = labels[box] == label
-            strokes[box] |= own & (ink[box] >= np.quantile(ink[box][own], 0.9) / 2)
+            strokes[box] |= own & (ink[box] >= strength_along(ink[box], own) / 2)
     labels, _ = ndimage.label(strokes, _EIGHT)
     steepness = ndimage.gaussian_gradient_magnitude(ink, 1)
     strengths = {}
@@ -49,6 +49,26 @@ def label_strokes(ink, mask):
         else:
             labels[box][own] = 0
     return labels, strengths
+
+
+def strength_along(ink, own):
+    """How dark strokes are, which get fainter where a pen fails.
+
+    Parameters
+    ----------
+    ink : ndarray of float32 of shape (height, width)
+    own : ndarray of bool of shape (height, width)
+        Pixels of the strokes.
+
+    Returns
+    -------
+    ndarray of float32 of shape (height, width)
+        The darkest ink nearby, at least half of what is usual in these strokes.
+    """
+    strength = np.quantile(ink[own], 0.9)
+    nearby = max(5, round(0.12 * max(own.shape)))
+    darkest = ndimage.maximum_filter(np.where(own, ink, 0), nearby)
+    return np.clip(darkest, strength / 2, strength)
 
 
 def _is_sharp(own, steepness, strength):
@@ -158,13 +178,16 @@ def _right_of_seam(own, height):
         total[row] = cost[row] + choices.min(0)
     column = int(total[-1].argmin())
     right = np.zeros(own.shape, dtype=bool)
-    crossed = 0
+    seam = np.zeros(tall, dtype=np.intp)
     for row in range(tall - 1, -1, -1):
-        crossed += own[row, first + column]
+        seam[row] = first + column
         right[row, first + column :] = True
         column += came[row, column]
     right &= own
-    if crossed > 1.5 * stroke:
+    crossed = own[np.arange(tall), seam].sum()
+    holes = ndimage.binary_fill_holes(own) & ~own
+    # A bowl is of one digit.
+    if crossed > 1.5 * stroke or holes[np.arange(tall), seam].sum() > 0.1 * height:
         return None
     for part in (right, own & ~right):
         rows = np.flatnonzero(part.any(1))
@@ -250,7 +273,8 @@ def _fit_together(box, other, gap, height):
     if overlap >= 0.5 * min(wide_a, wide_b):
         return True
     # Side by side are two digits, unless one is but a part.
-    return min(tall_a, tall_b) <= 0.5 * height and gap <= 0.15 * height
+    least = 0.5 if gap > 0 else 0.65
+    return min(tall_a, tall_b) <= least * height and gap <= 0.15 * height
 
 
 def _pixel_gap(labels, part, other):

@@ -10,6 +10,7 @@ from skdigits.images._components import (
     lengths,
     merge_parts,
     split_touching,
+    strength_along,
     touches_border,
     typical_height,
 )
@@ -181,7 +182,7 @@ def _picture(ink, labels, parts, box):
     margin = max(2, round(max(lengths(box)) / 20))
     box = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
     own = np.isin(labels[box], parts)
-    full = np.median(ink[box][own])
+    share = np.minimum(ink[box] / strength_along(ink[box], own), 1)
     near = ndimage.binary_dilation(own, iterations=margin)
     near &= np.isin(labels[box], [0, *parts])
-    return place(fit_to_box(np.where(near, np.minimum(ink[box] / full, 1), 0), 20), 28)
+    return place(fit_to_box(np.where(near, share, 0), 20), 28)
