@@ -1,6 +1,7 @@
 """Pages of handwritten digits, made of MNIST's, whose every digit is known."""
 
 import io
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -91,9 +92,14 @@ def make_page(
     return Page(np.asarray(Image.open(buffer)), truth)
 
 
+@lru_cache(maxsize=1)
+def _digits():
+    return mnist_data()
+
+
 def _written(rng, shape, height, slant):
     """Ink, the number of the digit each pixel is of, and rows of labels and numbers."""
-    X, y = mnist_data()
+    X, y = _digits()
     ink = np.zeros(shape, dtype=np.float32)
     numbers = np.zeros(shape, dtype=np.int32)
     rows, number = [], 0

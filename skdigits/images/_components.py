@@ -133,7 +133,7 @@ def split_touching(labels, strengths, height):
     while waiting:
         label, box = waiting.pop()
         tall, wide = lengths(box)
-        if wide <= 1.25 * min(tall, 1.3 * height) or not 0.5 < tall / height < 2:
+        if wide <= 1.3 * min(tall, 1.3 * height) or not 0.5 < tall / height < 2:
             continue
         if wide > 12 * height:
             continue
@@ -191,7 +191,7 @@ def _right_of_seam(own, height):
         return None
     for part in (right, own & ~right):
         rows = np.flatnonzero(part.any(1))
-        if rows.size == 0 or np.ptp(rows) + 1 < 0.6 * min(tall, height):
+        if rows.size == 0 or np.ptp(rows) + 1 < 0.75 * min(tall, height):
             return None
     return right
 

@@ -116,7 +116,6 @@ def find_digits(image):
     ink[lines] = 0
     labels, strengths = label_strokes(ink, mask & ~lines)
     digits = _find(labels, strengths)
-    scale = [old / new for old, new in zip(whole.shape, grey.shape, strict=True)]
     regions = []
     for row, indices in enumerate(to_rows([box for _, box in digits])):
         for column, index in enumerate(indices):
@@ -124,7 +123,7 @@ def find_digits(image):
             cut = touches_border(box, grey.shape)
             regions.append(
                 DigitRegion(
-                    box=_scaled(box, scale),
+                    box=_scaled(box, whole.shape, grey.shape),
                     row=row,
                     column=column,
                     image=_picture(ink, labels, parts, box),
@@ -163,18 +162,17 @@ def _is_background(box, shape, height):
     """Whether it is an edge of the paper or what lies around it."""
     tall, wide = lengths(box)
     if touches_border(box, shape):
-        return tall > 1.8 * height or wide > 1.8 * height
+        sliver = wide < 0.2 * height and touches_border(box[1:], shape[1:])
+        return sliver or tall > 1.8 * height or wide > 1.8 * height
     return tall > 3 * height
 
 
-def _scaled(box, scale):
-    (rows, columns), (down, across) = box, scale
-    return (
-        round(rows.start * down),
-        round(columns.start * across),
-        round(rows.stop * down),
-        round(columns.stop * across),
-    )
+def _scaled(box, shape, new_shape):
+    """The pixels of the page given that a box of the one looked at lies on."""
+    sides = list(zip(box, shape, new_shape, strict=True))
+    starts = [side.start * old // new for side, old, new in sides]
+    stops = [-(-side.stop * old // new) for side, old, new in sides]
+    return *starts, *stops
 
 
 def _picture(ink, labels, parts, box):

