@@ -8,7 +8,12 @@ from scipy import ndimage
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skdigits.images._errors import CutDigitError, SeveralDigitsError
-from skdigits.images._ink import check_contrast, is_light, noise_of, share_of_ink
+from skdigits.images._ink import (
+    check_contrast,
+    contrast_and_noise,
+    is_light,
+    share_of_ink,
+)
 from skdigits.images._loading import load_image
 from skdigits.images._resampling import resize, shrink
 
@@ -101,7 +106,8 @@ def normalize_digit(image, *, size=28, box_size=20):
         return _to_uint8(ink)
     fits = even and ink.max() >= _FULL and max(_lengths(_box(ink > 0))) == box_size
     if not fits:
-        ink = ink / ink.max()
+        strongest = ink[_without_specks(ink > ink.max() / 2)].max()
+        ink = np.minimum(ink / strongest, 1)
     mask = ink > 0 if fits else _without_specks(ink > 0.5)
     if not (even and _has_format(mask, box_size / size)):
         _check_whole(mask)
@@ -126,11 +132,10 @@ def _find_ink(grey):
             return ink, True
     share = share_of_ink(grey, 0.4 * max(grey.shape))
     share = ndimage.gaussian_filter(share, max(grey.shape) / _DETAILS)
-    noise = noise_of(share)
-    strongest = np.quantile(share, 0.999)
-    check_contrast(strongest, noise)
-    full = np.median(share[share >= max(strongest / 2, 3 * noise)])
-    return np.minimum(share / full, 1), False
+    contrast, noise = contrast_and_noise(share)
+    check_contrast(contrast, noise)
+    full = np.median(share[share >= max(contrast / 2, 3 * noise)])
+    return np.clip(share / full, 0, 1), False
 
 
 def fit_to_box(ink, box_size):
