@@ -9,6 +9,7 @@ from skdigits.images._errors import (
 )
 from skdigits.images._loading import load_image
 from skdigits.images._normalizing import normalize_digit
+from skdigits.images._reading import DigitReading, PageReading, read_digits
 from skdigits.images._regions import DigitRegion, find_digits
 from skdigits.images._transformer import DigitImageTransformer
 
@@ -16,11 +17,14 @@ __all__ = [
     "BlankImageError",
     "CutDigitError",
     "DigitImageTransformer",
+    "DigitReading",
     "DigitRegion",
     "ImageError",
     "ImageTooLargeError",
+    "PageReading",
     "SeveralDigitsError",
     "find_digits",
     "load_image",
     "normalize_digit",
+    "read_digits",
 ]
