@@ -5,12 +5,10 @@ fetched unless a file of its training images is named.
 """
 
 import argparse
-import json
 import time
 import zipfile
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from pretraining import data

@@ -58,7 +58,9 @@ def _resized(ink, rng):
 
 def _photograph(ink, rng):
     longer = max(ink.shape)
-    ink = ndimage.gaussian_filter(ink, rng.uniform(0.2, 0.6) + 0.02 * rng.random() * longer)
+    ink = ndimage.gaussian_filter(
+        ink, rng.uniform(0.2, 0.6) + 0.02 * rng.random() * longer
+    )
     rows, columns = (axis / longer - 0.5 for axis in np.indices(ink.shape))
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * rows + np.sin(angle) * columns

@@ -29,9 +29,7 @@ def fonts():
     """Paths of the typefaces that come with Matplotlib and have these letters."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return sorted(
-        str(path)
-        for path in folder.glob("DejaVu*.ttf")
-        if "Display" not in path.name
+        str(path) for path in folder.glob("DejaVu*.ttf") if "Display" not in path.name
     )
 
 
@@ -98,7 +96,9 @@ def _dash(X, y, rng):
     """A level stroke, or a blot."""
     rows, columns = np.indices((_SIZE, _SIZE)) - _SIZE / 2
     wide = rng.uniform(30, 60)
-    tall = wide * (rng.uniform(0.05, 0.25) if rng.random() < 0.5 else rng.uniform(0.7, 1))
+    tall = wide * (
+        rng.uniform(0.05, 0.25) if rng.random() < 0.5 else rng.uniform(0.7, 1)
+    )
     ink = (rows / tall) ** 2 + (columns / wide) ** 2 < 1
     return normalized_photograph(_bent(ink.astype(np.float32), rng), rng)
 
@@ -148,7 +148,9 @@ def _noise(X, y, rng):
 
 def _paper(X, y, rng):
     """An even surface, or specks on it."""
-    picture = np.full((28, 28), rng.integers(256) if rng.random() < 0.5 else 0, np.uint8)
+    picture = np.full(
+        (28, 28), rng.integers(256) if rng.random() < 0.5 else 0, np.uint8
+    )
     for _ in range(rng.integers(0, 4)):
         row, column = rng.integers(2, 25, 2)
         tall, wide = rng.integers(1, 4, 2)

@@ -36,20 +36,24 @@ def save(folder, clf, layers):
     parameters = clf.get_params(deep=False)
     parameters["augment"] = parameters["augment"].get_params()
     parameters["verbose"] = 0
-    about = {"parameters": parameters, "n_samples_seen": clf.t_}
-    arrays = {
-        "about": np.array(json.dumps(about)),
-        "classes": clf.classes_,
-        "loss_curve": np.array(clf.loss_curve_, dtype=np.float32),
+    about = {
+        "parameters": parameters,
+        "n_layers": len(layers),
+        "n_samples_seen": clf.t_,
+        "loss_curve": clf.loss_curve_,
     }
+    arrays = {"about": np.array(json.dumps(about)), "classes": clf.classes_}
     for layer, ((whole, step), intercept) in enumerate(
         zip(layers, clf.intercepts_, strict=True)
     ):
         arrays |= {
             f"coef_{layer}": whole,
-            f"scale_{layer}": step,
+            f"step_{layer}": step,
             f"intercept_{layer}": intercept,
         }
+    # Needed where training goes on.
+    for layer, norm in enumerate(clf._batch_norms):
+        arrays[f"norm_{layer}"] = norm
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     content = file.getvalue()
@@ -57,7 +61,7 @@ def save(folder, clf, layers):
     (folder / "digit_reader.npz").write_bytes(content)
     checksum = hashlib.sha256(content).hexdigest()
     (folder / "_checksums.py").write_text(
-        '"""Checksums of the files beside this one, written by `make pretrained`."""\n\n'
+        '"""Checksums of the files beside, written by `make pretrained`."""\n\n'
         f'SHA256 = {{\n    "digit_reader.npz": "{checksum[:32]}"\n'
         f'    "{checksum[32:]}",\n}}\n',
         "utf-8",

@@ -53,7 +53,12 @@ def test_no_module_imports_from_the_root_of_the_package():
 
 def test_only_what_needs_an_estimator_imports_the_classifier():
     users = {m for m in MODULES if "skdigits._classifier" in GRAPH[m]}
-    assert users == {"skdigits", "skdigits.export", "skdigits.model_selection"}
+    assert users == {
+        "skdigits",
+        "skdigits.export",
+        "skdigits.model_selection",
+        "skdigits.pretrained._digit_reader",
+    }
 
 
 def test_forward_imports_numpy_only():

@@ -22,6 +22,7 @@ MODULES = [
     "skdigits.images",
     "skdigits.model_selection",
     "skdigits.plotting",
+    "skdigits.pretrained",
 ]
 ROOT = Path(skdigits.__file__).parents[1]
 README = ROOT / "README.md"

@@ -244,7 +244,7 @@ def test_cut_digits_are_refused(some, side):
 def test_box_larger_than_the_picture_is_refused():
     with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
         normalize_digit(np.eye(30), size=10)
-    with pytest.raises(ValueError, match="'size' parameter"):
+    with pytest.raises(ValueError, match="size must be a whole number"):
         normalize_digit(np.eye(30), size="large")
 
 

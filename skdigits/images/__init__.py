@@ -11,7 +11,6 @@ from skdigits.images._loading import load_image
 from skdigits.images._normalizing import normalize_digit
 from skdigits.images._reading import DigitReading, PageReading, read_digits
 from skdigits.images._regions import DigitRegion, find_digits
-from skdigits.images._transformer import DigitImageTransformer
 
 __all__ = [
     "BlankImageError",
@@ -28,3 +27,16 @@ __all__ = [
     "normalize_digit",
     "read_digits",
 ]
+
+
+def __getattr__(name):
+    # The rest needs no scikit-learn, whose import takes longer than reading a page.
+    if name == "DigitImageTransformer":
+        from skdigits.images._transformer import DigitImageTransformer
+
+        return DigitImageTransformer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

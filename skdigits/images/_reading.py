@@ -5,11 +5,9 @@ from math import isqrt
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import check_is_fitted
 
 from skdigits.images._regions import DigitRegion, find_digits
-from skdigits.pretrained import load_digit_reader
+from skdigits.pretrained._digit_reader import digit_network
 
 # What stands for a digit that is not sure.
 _UNSURE = "?"
@@ -105,14 +103,6 @@ class PageReading:
         return "\n".join(self.rows)
 
 
-@validate_params(
-    {
-        "image": "no_validation",
-        "estimator": "no_validation",
-        "min_confidence": [Interval(Real, 0, 1, closed="both")],
-    },
-    prefer_skip_nested_validation=True,
-)
 def read_digits(image, estimator=None, *, min_confidence=0.5):
     """Read the digits of a page, photographed or scanned.
 
@@ -139,7 +129,8 @@ def read_digits(image, estimator=None, *, min_confidence=0.5):
     ImageError
         If the picture cannot be read, see :func:`load_image`.
     ValueError
-        If the estimator takes other rows or gives no probabilities.
+        If the estimator takes other rows or gives no probabilities, or
+        `min_confidence` is no probability.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -158,9 +149,14 @@ def read_digits(image, estimator=None, *, min_confidence=0.5):
     >>> reading.text
     '11'
     """
+    if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+        raise ValueError(
+            f"min_confidence must be from 0 to 1. Got {min_confidence!r} instead."
+        )
     if estimator is None:
-        estimator = load_digit_reader()
-    side = side_of_pictures(estimator)
+        estimator, side = digit_network(), 28
+    else:
+        side = side_of_pictures(estimator)
     regions = find_digits(image)
     if not regions:
         return PageReading([])
@@ -197,6 +193,8 @@ def side_of_pictures(estimator):
     ValueError
         If it takes other rows, gives no probabilities or is not fitted.
     """
+    from sklearn.utils.validation import check_is_fitted
+
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
             "The estimator must give probabilities. Expected a classifier with "
