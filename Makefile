@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo mnist test lint format test-oldest bench clean
+.PHONY: help demo mnist pretrained test lint format test-oldest bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to
 
 mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for images you have
 	$(BIN)/python examples/train_mnist.py $(if $(DATA),--data "$(DATA)")
+
+pretrained: $(VENV)/installed-pretraining  ## Train the reader of skdigits.pretrained, about an hour; DATA=FILE
+	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included
 	$(BIN)/python -m pytest

@@ -1,6 +1,6 @@
 """Train the reader of skdigits.pretrained, calibrate it, and write its weights.
 
-About three quarters of an hour on two cores, all of it drawn from fixed seeds. MNIST is
+About an hour on two cores, all of it drawn from fixed seeds. MNIST is
 fetched unless a file of its training images is named.
 """
 

@@ -26,6 +26,8 @@ def normalized_photograph(ink, rng):
     """
     ink = _resized(ink, rng)
     ink = ink / ink.max()
+    if rng.random() < 0.1:
+        _take_out_line(ink, rng)
     kind = rng.choice(["photograph", "scan", "fax"], p=[0.6, 0.25, 0.15])
     if kind == "photograph":
         picture = _photograph(ink, rng)
@@ -37,16 +39,18 @@ def normalized_photograph(ink, rng):
         rough = ink + rng.normal(0, rng.uniform(0, 0.15), ink.shape)
         picture = 1.0 * (rough < rng.uniform(0.3, 0.6))
     try:
-        return normalize_digit(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
+        image = normalize_digit(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
     except ImageError:
         return None
+    # Of the finest lines hardly more than a few dots may be left.
+    return image if np.count_nonzero(image > 100) >= 15 else None
 
 
 def _resized(ink, rng):
     """Ink of a digit alone, as high as it may be in a picture, with a margin."""
     rows, columns = (np.flatnonzero((ink > ink.max() / 2).any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = np.exp(rng.uniform(np.log(12), np.log(110))) / max(ink.shape)
+    scale = np.exp(rng.uniform(np.log(9), np.log(110))) / max(ink.shape)
     aspect = np.exp(rng.normal(0, 0.1))
     height, width = (
         max(2, round(side * scale * factor))
@@ -54,6 +58,13 @@ def _resized(ink, rng):
     )
     margin = max(2, round(rng.uniform(0.1, 0.5) * height))
     return np.pad(resize(ink, (height, width)), margin)
+
+
+def _take_out_line(ink, rng):
+    """What is left of strokes where a ruled line was taken out."""
+    row = rng.integers(len(ink))
+    thickness = max(1, round(rng.uniform(0.01, 0.05) * len(ink)))
+    ink[row : row + thickness] *= rng.uniform(0, 0.7)
 
 
 def _photograph(ink, rng):

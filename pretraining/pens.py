@@ -2,7 +2,7 @@
 
 MNIST was written by Americans with the pens of its day. A digit of it is taken down to
 its centre line, which is written again: with a finer or a broader pen, a bar through
-the seven, a flag and a foot on the one, a gap where a pen fails.
+the seven, a flag and a foot on the one, faint or with a gap where a pen fails.
 """
 
 import numpy as np
@@ -75,13 +75,17 @@ def write(digit, label, rng):
         _add_flag(path, rng)
         if rng.random() < 0.5:
             _add_foot(path, rng)
-    elif label == 7 and rng.random() < 0.45:
-        _add_bar(path, rng)
+    elif label == 7:
+        if rng.random() < 0.45:
+            _add_bar(path, rng)
+        if rng.random() < 0.2:
+            _add_serif(path, rng)
     elif label == 0 and rng.random() < 0.04:
         _add_slash(path, rng)
     if rng.random() < 0.1:
         _add_gap(path, rng)
-    return ink_of(path, np.exp(rng.uniform(np.log(0.6), np.log(7))))
+    ink = ink_of(path, np.exp(rng.uniform(np.log(0.6), np.log(7))))
+    return _pressed(ink, rng) if rng.random() < 0.25 else ink
 
 
 def _span(path):
@@ -127,10 +131,25 @@ def _add_bar(path, rng):
     _draw(path, (row + tilt, column - left), (row - tilt, column + right))
 
 
+def _add_serif(path, rng):
+    """The tick with which a seven begins."""
+    height, *_, left, _ = _span(path)
+    row = np.flatnonzero(path[:, left]).mean()
+    down, right = rng.uniform(0.08, 0.25) * height, rng.uniform(-0.08, 0.08) * height
+    _draw(path, (row, left), (row + down, left + right))
+
+
 def _add_slash(path, rng):
     height, top, bottom, left, right = _span(path)
     over = rng.uniform(-0.15, 0.1) * height
     _draw(path, (bottom + over, left - over), (top - over, right + over))
+
+
+def _pressed(ink, rng):
+    """Ink of a pen that is pressed more here and less there."""
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, ink.shape), 12)
+    pressure = 0.65 + rng.uniform(0.1, 0.35) * noise / np.abs(noise).max()
+    return (ink * pressure).astype(np.float32)
 
 
 def _add_gap(path, rng):
