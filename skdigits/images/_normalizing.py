@@ -163,6 +163,8 @@ def fit_to_box(ink, box_size):
     ink = ink[rows, columns]
     scale = _OVERSAMPLING * box_size / max(height, width)
     large = resize(ink, [max(1, round(side * scale)) for side in ink.shape])
+    # Of a line finer than a pixel there is only a part left.
+    large = large / large.max()
     # Half of full ink is where a stroke ends, whatever blurred it.
     large = np.clip((large - 0.25) / 0.5, 0, 1)
     rows, columns = _box(large > 0.5)
@@ -170,7 +172,8 @@ def fit_to_box(ink, box_size):
     scale = box_size / max(large.shape)
     small = resize(large, [max(1, round(side * scale)) for side in large.shape])
     # Fine pens leave greys only: lines as dark as MNIST's are what a network knows.
-    return np.minimum(small / np.quantile(small[small > 0.1], 0.9), 1)
+    lines = small[small > min(0.1, small.max() / 2)]
+    return np.minimum(small / np.quantile(lines, 0.9), 1)
 
 
 def place(digit, size):
