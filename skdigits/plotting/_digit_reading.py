@@ -113,6 +113,7 @@ class DigitReadingDisplay:
         plt = import_pyplot("DigitReadingDisplay.plot")
         from matplotlib.cbook import normalize_kwargs
         from matplotlib.patches import Rectangle
+        from matplotlib.patheffects import withStroke
         from matplotlib.text import Text
 
         image = np.asarray(self.image)
@@ -151,6 +152,8 @@ class DigitReadingDisplay:
                 "weight": "bold",
                 "fontsize": 11,
                 "parse_math": False,
+                # Legible on dark pages, too.
+                "path_effects": [withStroke(linewidth=2.5, foreground="white")],
             }
             reading = f"{digit.label}" if sure else f"{digit.label}?"
             style = normalize_kwargs(style, Text) | text_kw
