@@ -37,7 +37,7 @@ test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest depende
 bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
-docs: $(VENV)/installed-docs  ## Build the documentation, about 5 minutes: docs/_build/html/index.html
+docs: $(VENV)/installed-docs  ## Build the documentation, a few minutes, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
 
 clean:  ## Remove what the other targets made
