@@ -5,8 +5,10 @@ from pathlib import Path
 # From first steps to what is special; what is not named comes before the programs.
 STORIES = [
     "plot_digit_recognition.py",
+    "plot_page_read.py",
     "plot_hidden_units.py",
     "plot_errors.py",
+    "plot_rejection.py",
     "plot_early_stopping.py",
     "plot_hidden_sizes.py",
     "plot_distortions.py",
