@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     # Ours, in _ext.
     "api_pages",
+    "draw_page",
     "links",
 ]
 exclude_patterns = ["_build"]
