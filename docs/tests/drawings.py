@@ -4,6 +4,7 @@ A drawing is a list of strokes, a stroke a list of (x, y) on paper of 240 x 240.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import cos, pi, radians, sin
 
 SIDE = 240
@@ -24,7 +25,7 @@ class Drawing:
     expected: int | str | None
 
 
-def arc(x, y, across, down, start, stop, points=24):
+def arc(x, y, across, down, start, stop, points=12):
     """Part of an ellipse, in degrees; 0 is right, 90 below."""
     steps = [start + (stop - start) * n / (points - 1) for n in range(points)]
     return [
@@ -33,10 +34,10 @@ def arc(x, y, across, down, start, stop, points=24):
     ]
 
 
-def line(*corners, points=8):
+def line(*corners, points=4):
     """Straight from corner to corner."""
     places = [corners[0]]
-    for (x, y), (to_x, to_y) in zip(corners, corners[1:], strict=False):
+    for (x, y), (to_x, to_y) in pairwise(corners):
         for n in range(1, points + 1):
             part = n / points
             places.append((x + part * (to_x - x), y + part * (to_y - y)))
@@ -45,7 +46,7 @@ def line(*corners, points=8):
 
 # Each digit in a box from 0 to 1, as high as it is wide.
 SHAPES = {
-    0: [arc(0.5, 0.5, 0.32, 0.5, -80, 285, 48)],
+    0: [arc(0.5, 0.5, 0.32, 0.5, -80, 285, 20)],
     1: [line((0.36, 0.18), (0.53, 0), (0.5, 1))],
     2: [
         arc(0.5, 0.28, 0.32, 0.28, -165, 35)
@@ -59,10 +60,13 @@ SHAPES = {
         line((0.3, 0.02), (0.26, 0.45)) + arc(0.45, 0.69, 0.35, 0.3, -120, 150),
         line((0.3, 0.02), (0.8, 0)),
     ],
-    6: [arc(0.85, 0.66, 0.62, 0.66, -100, -180) + arc(0.5, 0.71, 0.27, 0.28, 180, -190)],
+    6: [
+        arc(0.85, 0.66, 0.62, 0.66, -100, -180)
+        + arc(0.5, 0.71, 0.27, 0.28, 180, -190, 16)
+    ],
     7: [line((0.15, 0.03), (0.85, 0.0), (0.42, 1))],
     8: [
-        arc(0.5, 0.25, 0.26, 0.25, -60, -270) + arc(0.5, 0.74, 0.32, 0.25, -90, 270, 36)
+        arc(0.5, 0.25, 0.26, 0.25, -60, -270) + arc(0.5, 0.74, 0.32, 0.25, -90, 270, 16)
         + arc(0.5, 0.25, 0.26, 0.25, 90, -60)
     ],
     9: [arc(0.5, 0.29, 0.28, 0.29, -20, -350) + line((0.78, 0.25), (0.72, 1))],

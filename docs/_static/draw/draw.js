@@ -105,9 +105,6 @@
     if (event.button !== 0 || (holder !== null && holder !== "keys")) {
       return;
     }
-    // Else the page would select text.
-    event.preventDefault();
-    sheet.focus({ preventScroll: true });
     // So that a stroke goes on outside, and comes back in.
     sheet.setPointerCapture(event.pointerId);
     begin(event.pointerId, place(event));
@@ -170,8 +167,8 @@
 
   function penDown() {
     begin("keys", { ...pen });
-    const [x, y] = [pen.x, pen.y].map((place) => percent(place / paper.SIDE));
-    announce(`Pen down, ${x} from the left, ${y} from the top.`);
+    const [x, y] = [pen.x, pen.y].map((place) => Math.round(onSheet(place)));
+    announce(`Pen down, ${x}\u202f% from the left, ${y}\u202f% from the top.`);
   }
 
   function penUp() {
@@ -182,8 +179,12 @@
   function showPen() {
     cursor.hidden = false;
     cursor.classList.toggle("draw-cursor-down", holder === "keys");
-    cursor.style.left = percent(pen.x / paper.SIDE, "");
-    cursor.style.top = percent(pen.y / paper.SIDE, "");
+    cursor.style.left = `${onSheet(pen.x)}%`;
+    cursor.style.top = `${onSheet(pen.y)}%`;
+  }
+
+  function onSheet(place) {
+    return (100 * place) / paper.SIDE;
   }
 
   function leave() {
@@ -257,8 +258,9 @@
     return { sign: digit, words: percent(best), spoken };
   }
 
-  function percent(share, space = "\u202f") {
-    return `${Math.round(100 * share)}${space}%`;
+  // No network is certain: what would round to 100 % is over 99 %.
+  function percent(share) {
+    return share > 0.995 ? ">99\u202f%" : `${Math.round(100 * share)}\u202f%`;
   }
 
   function showSeen(image) {

@@ -20,8 +20,12 @@ skdigits.network = (() => {
   }
 
   function bytes(text) {
-    const decoded = atob(text);
-    return Uint8Array.from(decoded, (letter) => letter.charCodeAt(0)).buffer;
+    const letters = atob(text);
+    const decoded = new Uint8Array(letters.length);
+    for (let index = 0; index < letters.length; index++) {
+      decoded[index] = letters.charCodeAt(index);
+    }
+    return decoded.buffer;
   }
 
   // Probabilities of the ten digits, of a picture in MNIST's format.
