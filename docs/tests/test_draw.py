@@ -382,11 +382,10 @@ def test_keys_tell_where_the_pen_is(drawn):
 
 def test_two_arrows_at_once_are_a_slope(drawn):
     drawn.press(Keys.SPACE)
-    for _ in range(9):
-        ActionChains(drawn.browser).key_down(DOWN).key_down(RIGHT).key_up(DOWN).key_up(
-            RIGHT
-        ).perform()
-    drawn.press(Keys.SPACE)
+    keys = ActionChains(drawn.browser).key_down(DOWN)
+    for _ in range(9):  # the key pressed last is the one that repeats
+        keys.key_down(RIGHT)
+    keys.key_up(RIGHT).key_up(DOWN).send_keys(Keys.SPACE).perform()
     rows, columns = np.nonzero(drawn.seen())
     assert np.ptp(rows) > 12
     assert np.ptp(columns) > 8
