@@ -182,7 +182,7 @@ def _right_of_seam(own, height):
     for row in range(tall - 1, -1, -1):
         seam[row] = first + column
         right[row, first + column :] = True
-        column += came[row, column]
+        column += int(came[row, column])
     right &= own
     crossed = own[np.arange(tall), seam].sum()
     holes = ndimage.binary_fill_holes(own) & ~own
