@@ -97,14 +97,28 @@ def typical_height(boxes, shape):
     float
         0 where nothing is as high as a digit.
     """
-    inner = [box for box in boxes if not touches_border(box, shape)]
-    heights = [lengths(box)[0] for box in inner or boxes]
     least = _LEAST_HEIGHT * max(shape)
-    heights = np.sort([height for height in heights if height >= least])
+    boxes = [box for box in boxes if lengths(box)[0] >= least]
+    framed = _count_inside(boxes)
+    boxes = [box for box, inside in zip(boxes, framed, strict=True) if inside < 3]
+    inner = [box for box in boxes if not touches_border(box, shape)]
+    heights = np.sort([lengths(box)[0] for box in inner or boxes])
     if heights.size == 0:
         return 0.0
     weights = np.cumsum(heights.astype(np.float64) ** 2)
     return float(heights[np.searchsorted(weights, weights[-1] / 2)])
+
+
+def _count_inside(boxes):
+    """How many others lie in each box: in those of frames and edges, not of digits."""
+    if not boxes:
+        return []
+    starts = np.array([[side.start for side in box] for box in boxes])
+    stops = np.array([[side.stop for side in box] for box in boxes])
+    return [
+        int(((start < starts) & (stops < stop)).all(1).sum())
+        for start, stop in zip(starts, stops, strict=True)
+    ]
 
 
 def touches_border(box, shape):
