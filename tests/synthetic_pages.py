@@ -2,6 +2,7 @@
 
 import io
 from functools import lru_cache
+from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
@@ -10,29 +11,30 @@ from PIL import Image
 from scipy import ndimage
 
 # What a hard page may be like: for each parameter of `make_page`, values to draw from.
+# Each is drawn for one page in four; three in four for what the paper is like.
 HARD = {
-    "height": (30, 45, 70, 110, 170),
-    "ruling": ("plain", "ruled", "squared", "tight", "boxes"),
+    "height": (30, 45, 110, 170),
+    "ruling": ("ruled", "squared", "tight", "boxes"),
     "ruler": (0.15, 0.35, 0.7),
     "ruler_width": (1.0, 2.0, 3.5),
-    "slant": (0.0, -0.06, 0.08),
-    "tilt": (0.0, -3.0, 6.0),
-    "bend": (0.0, 0.01),
-    "table": (0.0, 0.0, 0.12),
-    "ink": (1.0, 0.7, 0.35),
-    "stroke": (0.4, 0.7, 1.0, 1.3),
-    "grain": (0.0, 0.0, 0.4),
-    "broken": (0.0, 0.0, 0.2),
-    "touching": (0.0, 0.0, 0.1),
-    "light": (0.1, 0.35, 0.6),
-    "shadow": ("none", "soft", "hard"),
-    "crease": (0.0, 0.0, 0.15),
-    "specks": (0, 0, 30),
-    "holes": (0, 0, 2, 25),
-    "noise": (0.005, 0.015, 0.03),
-    "blur": (0.5, 0.9, 1.5),
-    "quality": (90, 70, 40),
-    "inverted": (False, False, False, True),
+    "slant": (-0.06, 0.08),
+    "tilt": (-3.0, 6.0),
+    "bend": (0.01,),
+    "table": (0.12,),
+    "ink": (0.7, 0.35),
+    "stroke": (0.4, 0.7, 1.3),
+    "grain": (0.4,),
+    "broken": (0.2,),
+    "touching": (0.1,),
+    "light": (0.1, 0.6),
+    "shadow": ("none", "hard"),
+    "crease": (0.15,),
+    "specks": (30,),
+    "holes": (2, 25),
+    "noise": (0.005, 0.03),
+    "blur": (1.5,),
+    "quality": (40,),
+    "inverted": (True,),
 }
 
 
@@ -51,7 +53,7 @@ class Page(NamedTuple):
 
 
 def make_hard_page(seed, **fixed):
-    """Make a page whose other parameters are drawn from what is hard.
+    """Make a page that is hard in several ways, drawn by chance.
 
     Parameters
     ----------
@@ -66,9 +68,12 @@ def make_hard_page(seed, **fixed):
         What `make_page` was called with.
     """
     rng = np.random.default_rng([seed, 1])
-    parameters = {
-        name: values[rng.integers(len(values))] for name, values in HARD.items()
-    } | fixed
+    drawn = {}
+    for name, values in HARD.items():
+        value = values[rng.integers(len(values))]
+        if rng.random() < (0.75 if name == "ruling" else 0.25):
+            drawn[name] = value
+    parameters = DEFAULTS | drawn | fixed
     return make_page(seed, **parameters), parameters
 
 
@@ -203,6 +208,13 @@ def make_page(
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return Page(np.asarray(Image.open(buffer)), truth)
+
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in signature(make_page).parameters.items()
+    if name in HARD
+}
 
 
 @lru_cache(maxsize=1)
