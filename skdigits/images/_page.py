@@ -14,11 +14,19 @@ _FEWEST_PIXELS = 600
 # Paper, its shadows and its noise are looked at with at most so many.
 _PAPER_PIXELS = 240
 
+# Whether strokes are dark or light is seen with so few.
+_POLARITY_PIXELS = 96
+
 # Edges of shadows and of the paper need twice as many to be where they are.
 _EDGE_PIXELS = 480
 
-# Paper is what is around strokes within this part of the longer side.
+# Paper is what is around strokes within this part of the longer side, or within so
+# many times the width of the widest stroke.
 _WINDOW = 1 / 6
+_WINDOW_IN_STROKES = 4
+
+# What is wider than this part of the longer side is no stroke.
+_MOST_STROKE = 0.18
 
 
 def to_working_size(grey):
@@ -39,12 +47,14 @@ def to_working_size(grey):
     return resize(grey, tuple(max(1, round(side * scale)) for side in grey.shape))
 
 
-def ink_of_page(grey):
+def ink_of_page(grey, light):
     """How much darker, or lighter, than its paper each pixel is.
 
     Parameters
     ----------
     grey : ndarray of float32 of shape (height, width)
+    light : bool
+        Whether ink is lighter than paper.
 
     Returns
     -------
@@ -53,43 +63,75 @@ def ink_of_page(grey):
     least : ndarray of float32 of shape (height, width)
         What is more than noise.
     """
-    light = _is_light(grey)
     if light:
         grey = 1 - grey
-    paper = _paper(grey)
+    window = _window(grey)
+    paper = _paper(grey, window)
     ink = 1 - grey / np.maximum(resize(paper, grey.shape), 1 / 64)
     ink = ndimage.gaussian_filter(ink, max(grey.shape) / 2000, mode="nearest")
     # The closing goes by the brightest paper.
-    ink -= resize(_local_quantile(shrink(ink, _PAPER_PIXELS // 2), 50), ink.shape)
+    small = shrink(ink, _PAPER_PIXELS // 2)
+    ink -= resize(_local_quantile(small, 50, window), ink.shape)
     if not light:
         sheet = find_sheet(shrink(paper, _PAPER_PIXELS)).astype(np.float32)
         ink *= resize(sheet, ink.shape) > 0.99
-    noise = 1.25 * _local_quantile(shrink(np.abs(ink), _PAPER_PIXELS // 2), 40)
+    small = shrink(np.abs(ink), _PAPER_PIXELS // 2)
+    noise = 1.25 * _local_quantile(small, 40, window)
     least = resize(np.maximum(5 * noise, LEAST_CONTRAST), ink.shape)
     return np.clip(ink, 0, 1), least
 
 
-def _is_light(grey):
+def is_light_on_dark(grey):
     """Whether strokes are lighter than what is around them.
 
     Borders tell nothing of photographs, which are darker there.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+
+    Returns
+    -------
+    bool
     """
-    small = shrink(grey, _PAPER_PIXELS)
-    residual = small - ndimage.median_filter(small, 15, mode="nearest")
-    return bool((residual.astype(np.float64) ** 3).sum() > 0)
+    small = shrink(grey, _POLARITY_PIXELS)
+    width = _POLARITY_PIXELS // 3
+    residual = small - ndimage.median_filter(small, width, mode="nearest")
+    # Edges of shadows and of the paper are no strokes: narrow neither way.
+    dark, light = _closed(small, width) - small, small + _closed(-small, width)
+    strokes = np.clip(residual, -dark, light).astype(np.float64)
+    return bool((strokes**3).sum() > 0)
 
 
-def _paper(grey):
+def _window(grey):
+    """How far paper is from strokes, as a part of the longer side."""
+    small = shrink(grey, _POLARITY_PIXELS)
+    longer = max(small.shape)
+    ink = _closed(small, longer // 2) - small
+    mask = ink > max(np.quantile(ink, 0.99) / 2, LEAST_CONTRAST)
+    labels, _ = ndimage.label(np.pad(mask, 1, mode="edge"))
+    outside = np.unique([*labels[[0, -1]].flat, *labels[:, [0, -1]].flat])
+    labels = np.where(np.isin(labels, outside), 0, labels)[1:-1, 1:-1]
+    widest = 2 * ndimage.distance_transform_edt(labels).max() / longer
+    if widest > _MOST_STROKE:
+        return _WINDOW
+    return max(_WINDOW, _WINDOW_IN_STROKES * widest)
+
+
+def _paper(grey, window):
     """The light of the paper, strokes filled in, and edges of shadows where they are."""
     small = shrink(grey, _EDGE_PIXELS)
     small = ndimage.gaussian_filter(small, 1, mode="nearest")
-    width = max(3, round(_WINDOW * max(small.shape)))
-    # What is dark along a border is no stroke, however narrow: it goes on outside.
+    return _closed(small, max(3, round(window * max(small.shape))))
+
+
+def _closed(small, width):
+    """What is dark and narrow filled in; what is at the border goes on outside."""
     padded = np.pad(small, width, mode="edge")
-    paper = ndimage.grey_closing(padded, (width, width), mode="nearest")
-    return paper[width:-width, width:-width]
+    closed = ndimage.grey_closing(padded, (width, width), mode="nearest")
+    return closed[width:-width, width:-width]
 
 
-def _local_quantile(small, percentile):
-    width = max(3, round(_WINDOW * max(small.shape)))
+def _local_quantile(small, percentile, window):
+    width = max(3, round(window * max(small.shape)))
     return ndimage.percentile_filter(small, percentile, width, mode="nearest")

@@ -14,14 +14,21 @@ from skdigits.images._components import (
     touches_border,
     typical_height,
 )
+from skdigits.images._errors import BlankImageError
 from skdigits.images._lines import find_lines
 from skdigits.images._loading import load_image
-from skdigits.images._normalizing import fit_to_box, place
-from skdigits.images._page import ink_of_page, to_working_size
+from skdigits.images._normalizing import find_ink, fit_to_box, place
+from skdigits.images._page import ink_of_page, is_light_on_dark, to_working_size
 from skdigits.images._rows import to_rows
+
+# What has fewer pixels than this by the longer side is no page, but a digit or a few.
+_PAGE_PIXELS = 100
 
 # Digits are at least this high, beside the typical one.
 _LEAST_HEIGHT = 0.4
+
+# A digit has a stroke at least this long, beside the typical height.
+_LEAST_STROKE = 0.35
 
 # The ink of digits is at least this dark, beside the typical one.
 _LEAST_STRENGTH = 0.35
@@ -107,23 +114,20 @@ def find_digits(image):
     [(28, 28), (28, 28)]
     """
     whole = load_image(image)
-    grey = to_working_size(whole)
-    if min(grey.shape) < 8:
+    small = max(whole.shape) < _PAGE_PIXELS
+    ink, mask = _ink_of_few(whole) if small else _ink_of_page(whole)
+    if min(ink.shape) < 8 or not mask.any():
         return []
-    ink, least = ink_of_page(grey)
-    mask = ink > least
-    lines = find_lines(ink, mask)
-    ink[lines] = 0
-    labels, strengths = label_strokes(ink, mask & ~lines)
+    labels, strengths = label_strokes(ink, mask)
     digits = _find(labels, strengths)
     regions = []
     for row, indices in enumerate(to_rows([box for _, box in digits])):
         for column, index in enumerate(indices):
             parts, box = digits[index]
-            cut = touches_border(box, grey.shape)
+            cut = touches_border(box, ink.shape)
             regions.append(
                 DigitRegion(
-                    box=_scaled(box, whole.shape, grey.shape),
+                    box=_scaled(box, whole.shape, ink.shape),
                     row=row,
                     column=column,
                     image=_picture(ink, labels, parts, box),
@@ -131,6 +135,26 @@ def find_digits(image):
                 )
             )
     return regions
+
+
+def _ink_of_page(whole):
+    """Ink, and where there are strokes, lines removed."""
+    grey = to_working_size(whole)
+    ink, least = ink_of_page(grey, is_light_on_dark(grey))
+    mask = ink > least
+    lines = find_lines(ink, mask)
+    ink[lines] = 0
+    return ink, mask & ~lines
+
+
+def _ink_of_few(whole):
+    """The same where a digit or a few fill a small picture."""
+    try:
+        ink, _ = find_ink(whole)
+    except BlankImageError:
+        ink = np.zeros_like(whole)
+    ink = to_working_size(ink)
+    return ink, ink > _LEAST_STRENGTH
 
 
 def _find(labels, strengths):
@@ -146,6 +170,7 @@ def _find(labels, strengths):
             del strengths[label]
     split_touching(labels, strengths, height)
     digits = merge_parts(labels, strengths, height)
+    boxes = ndimage.find_objects(labels)
     strength = [max(strengths[part] for part in parts) for parts, _ in digits]
     if not digits:
         return []
@@ -155,7 +180,13 @@ def _find(labels, strengths):
         for digit, own in zip(digits, strength, strict=True)
         if lengths(digit[1])[0] >= _LEAST_HEIGHT * height
         and own >= _LEAST_STRENGTH * usual
+        and _has_stroke(digit[0], boxes, height)
     ]
+
+
+def _has_stroke(parts, boxes, height):
+    """Whether it is more than a row of dots, like the holes of a binding."""
+    return any(max(lengths(boxes[part - 1])) >= _LEAST_STROKE * height for part in parts)
 
 
 def _is_background(box, shape, height):
