@@ -304,9 +304,10 @@ def _places(rng, shape, tilt, bend, table):
         for axis, size in zip(np.indices(shape), shape, strict=True)
     )
     depth = 1 + warp[0] * rows + warp[1] * columns
-    rows, columns = (rows + warp[2] * columns) / depth, (
-        columns + warp[3] * rows
-    ) / depth
+    rows, columns = (
+        (rows + warp[2] * columns) / depth,
+        (columns + warp[3] * rows) / depth,
+    )
     aspect = shape[1] / shape[0]
     angle = np.deg2rad(tilt)
     zoom = np.cos(angle) + aspect * np.abs(np.sin(angle)) + 2 * table
@@ -355,7 +356,9 @@ def _spots(rng, shape, down, across, specks, holes):
     for hole in range(holes):
         spots.append(((hole + 0.5) * shape[0] / holes, 0.02 * shape[1], radius))
     for row, column, radius in spots:
-        near = (np.abs(down - row) < radius + 2) & (np.abs(across - column) < radius + 2)
+        near = (np.abs(down - row) < radius + 2) & (
+            np.abs(across - column) < radius + 2
+        )
         distance = np.hypot(down[near] - row, across[near] - column)
         dirt[near] = np.maximum(dirt[near], np.clip(radius + 0.5 - distance, 0, 1))
     return dirt

@@ -15,7 +15,7 @@ _LEAST_HEIGHT = 0.012
 _MOST_COMPONENTS = 600
 
 
-def label_strokes(ink, mask):
+def label_strokes(ink, mask, pixel=1.0):
     """Label connected ink, each as far as half of its own strength.
 
     Parameters
@@ -23,6 +23,8 @@ def label_strokes(ink, mask):
     ink : ndarray of float32 of shape (height, width)
     mask : ndarray of bool of shape (height, width)
         Where ink is more than noise.
+    pixel : float, default=1.0
+        Across a pixel of the picture, which may be smaller than what is looked at.
 
     Returns
     -------
@@ -44,7 +46,9 @@ def label_strokes(ink, mask):
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         own = labels[box] == label
         strength = float(np.quantile(ink[box][own], 0.9))
-        if max(lengths(box)) >= dust and _is_sharp(own, steepness[box], strength):
+        if max(lengths(box)) >= dust and _is_sharp(
+            own, steepness[box], strength, pixel
+        ):
             strengths[label] = strength
         else:
             labels[box][own] = 0
@@ -71,11 +75,11 @@ def strength_along(ink, own):
     return np.clip(darkest, strength / 2, strength)
 
 
-def _is_sharp(own, steepness, strength):
+def _is_sharp(own, steepness, strength, pixel):
     """Whether it ends like a stroke, over a few pixels, and not like a shadow."""
     outline = own & ~ndimage.binary_erosion(own)
     width = strength / max(float(np.median(steepness[outline])), 1e-6)
-    return width <= 7 + 0.1 * max(own.shape)
+    return width <= 6 + pixel + 0.1 * max(own.shape)
 
 
 def lengths(box):

@@ -8,7 +8,7 @@ from skdigits.images._resampling import resize, shrink
 from skdigits.images._sheet import find_sheet
 
 # Pages are looked at with so many pixels by the longer side.
-_MOST_PIXELS = 1600
+MOST_PIXELS = 1600
 _FEWEST_PIXELS = 600
 
 # Paper, its shadows and its noise are looked at with at most so many.
@@ -41,8 +41,8 @@ def to_working_size(grey):
     ndarray of float32 of shape (new_height, new_width)
     """
     longer = max(grey.shape)
-    if longer > _MOST_PIXELS:
-        return shrink(grey, _MOST_PIXELS)
+    if longer > MOST_PIXELS:
+        return shrink(grey, MOST_PIXELS)
     scale = max(1, _FEWEST_PIXELS / longer)
     return resize(grey, tuple(max(1, round(side * scale)) for side in grey.shape))
 
@@ -98,7 +98,8 @@ def is_light_on_dark(grey):
     width = _POLARITY_PIXELS // 3
     residual = small - ndimage.median_filter(small, width, mode="nearest")
     # Edges of shadows and of the paper are no strokes: narrow neither way.
-    dark, light = _closed(small, width) - small, small + _closed(-small, width)
+    narrow = width // 2
+    dark, light = _closed(small, narrow) - small, small + _closed(-small, narrow)
     strokes = np.clip(residual, -dark, light).astype(np.float64)
     return bool((strokes**3).sum() > 0)
 
@@ -119,7 +120,7 @@ def _window(grey):
 
 
 def _paper(grey, window):
-    """The light of the paper, strokes filled in, and edges of shadows where they are."""
+    """The light of the paper, strokes filled in, edges of shadows as sharp as before."""
     small = shrink(grey, _EDGE_PIXELS)
     small = ndimage.gaussian_filter(small, 1, mode="nearest")
     return _closed(small, max(3, round(window * max(small.shape))))

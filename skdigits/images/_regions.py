@@ -16,9 +16,14 @@ from skdigits.images._components import (
 )
 from skdigits.images._errors import BlankImageError
 from skdigits.images._lines import find_lines
-from skdigits.images._loading import load_image
+from skdigits.images._loading import load_page
 from skdigits.images._normalizing import find_ink, fit_to_box, place
-from skdigits.images._page import ink_of_page, is_light_on_dark, to_working_size
+from skdigits.images._page import (
+    MOST_PIXELS,
+    ink_of_page,
+    is_light_on_dark,
+    to_working_size,
+)
 from skdigits.images._rows import to_rows
 
 # What has fewer pixels than this by the longer side is no page, but a digit or a few.
@@ -113,21 +118,23 @@ def find_digits(image):
     >>> [region.image.shape for region in find_digits(page)]
     [(28, 28), (28, 28)]
     """
-    whole = load_image(image)
-    small = max(whole.shape) < _PAGE_PIXELS
+    whole, shape = load_page(image, MOST_PIXELS)
+    small = max(shape) < _PAGE_PIXELS
     ink, mask = _ink_of_few(whole) if small else _ink_of_page(whole)
     if min(ink.shape) < 8 or not mask.any():
         return []
-    labels, strengths = label_strokes(ink, mask)
+    pixel = max(1, max(ink.shape) / max(shape))
+    labels, strengths = label_strokes(ink, mask, pixel)
     digits = _find(labels, strengths)
+    boxes = [box for _, box in digits]
     regions = []
-    for row, indices in enumerate(to_rows([box for _, box in digits])):
+    for row, indices in enumerate(to_rows(boxes)):
         for column, index in enumerate(indices):
             parts, box = digits[index]
-            cut = touches_border(box, ink.shape)
+            cut = _is_cut(box, boxes, ink.shape)
             regions.append(
                 DigitRegion(
-                    box=_scaled(box, whole.shape, ink.shape),
+                    box=_scaled(box, shape, ink.shape),
                     row=row,
                     column=column,
                     image=_picture(ink, labels, parts, box),
@@ -186,7 +193,9 @@ def _find(labels, strengths):
 
 def _has_stroke(parts, boxes, height):
     """Whether it is more than a row of dots, like the holes of a binding."""
-    return any(max(lengths(boxes[part - 1])) >= _LEAST_STROKE * height for part in parts)
+    return any(
+        max(lengths(boxes[part - 1])) >= _LEAST_STROKE * height for part in parts
+    )
 
 
 def _is_background(box, shape, height):
@@ -196,6 +205,22 @@ def _is_background(box, shape, height):
         sliver = wide < 0.2 * height and touches_border(box[1:], shape[1:])
         return sliver or tall > 1.8 * height or wide > 1.8 * height
     return tall > 3 * height
+
+
+def _is_cut(box, boxes, shape):
+    """Whether it reaches a border while there is paper at the opposite one.
+
+    Pictures cut out tightly have digits at both.
+    """
+    slack = 0.15 * max(lengths(box))
+    for axis, size in enumerate(shape):
+        before = min(other[axis].start for other in boxes)
+        after = size - max(other[axis].stop for other in boxes)
+        if box[axis].start <= 1 and after > slack:
+            return True
+        if box[axis].stop >= size - 1 and before > slack:
+            return True
+    return False
 
 
 def _scaled(box, shape, new_shape):
