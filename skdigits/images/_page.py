@@ -14,8 +14,8 @@ _FEWEST_PIXELS = 600
 # Paper, its shadows and its noise are looked at with at most so many.
 _PAPER_PIXELS = 240
 
-# Whether strokes are dark or light is seen with so few.
-_POLARITY_PIXELS = 96
+# Whether strokes are dark or light is seen with so few, the more the thinner they are.
+_POLARITY_PIXELS = (240, 96)
 
 # Edges of shadows and of the paper need twice as many to be where they are.
 _EDGE_PIXELS = 480
@@ -94,19 +94,25 @@ def is_light_on_dark(grey):
     -------
     bool
     """
-    small = shrink(grey, _POLARITY_PIXELS)
-    width = _POLARITY_PIXELS // 3
-    residual = small - ndimage.median_filter(small, width, mode="nearest")
+    # Of thin strokes and of thick ones, those which are surer tell.
+    strokes = [_strokes(shrink(grey, pixels)) for pixels in _POLARITY_PIXELS]
+    sums = [(cubes.sum(), np.abs(cubes).sum()) for cubes in strokes]
+    signed, _ = max(sums, key=lambda pair: abs(pair[0]) / max(pair[1], 1e-12))
+    return bool(signed > 0)
+
+
+def _strokes(small):
+    """How much lighter than around them narrow things are, cubed."""
+    narrow = 15
+    around = ndimage.median_filter(small, 2 * narrow + 1, mode="nearest")
     # Edges of shadows and of the paper are no strokes: narrow neither way.
-    narrow = width // 2
     dark, light = _closed(small, narrow) - small, small + _closed(-small, narrow)
-    strokes = np.clip(residual, -dark, light).astype(np.float64)
-    return bool((strokes**3).sum() > 0)
+    return np.clip(small - around, -dark, light).astype(np.float64) ** 3
 
 
 def _window(grey):
     """How far paper is from strokes, as a part of the longer side."""
-    small = shrink(grey, _POLARITY_PIXELS)
+    small = shrink(grey, _POLARITY_PIXELS[-1])
     longer = max(small.shape)
     ink = _closed(small, longer // 2) - small
     mask = ink > max(np.quantile(ink, 0.99) / 2, LEAST_CONTRAST)
