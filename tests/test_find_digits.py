@@ -156,7 +156,12 @@ def test_a_small_picture_of_one_digit(light, margin):
         regions = find_digits(picture if light else 255 - picture)
         assert [region.status for region in regions] == ["ok"]
         expected = normalize_digit(picture).astype(int)
-        assert np.abs(regions[0].image - expected).sum() < 0.5 * expected.sum()
+        shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+        nearest = min(
+            np.abs(np.roll(regions[0].image, shift, (0, 1)) - expected).sum()
+            for shift in shifts
+        )
+        assert nearest < 0.3 * expected.sum()
 
 
 def test_a_large_digit_with_wide_strokes():

@@ -205,7 +205,7 @@ def _right_of_seam(own, height):
     crossed = own[np.arange(tall), seam].sum()
     holes = ndimage.binary_fill_holes(own) & ~own
     # A bowl is of one digit.
-    if crossed > 2.2 * stroke or holes[np.arange(tall), seam].sum() > 0.1 * height:
+    if crossed > 1.5 * stroke or holes[np.arange(tall), seam].sum() > 0.1 * height:
         return None
     for part in (right, own & ~right):
         rows = np.flatnonzero(part.any(1))
