@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo mnist test lint format test-oldest bench clean
+.PHONY: help demo mnist pretrained test lint format test-oldest bench docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to
 
 mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for images you have
 	$(BIN)/python examples/train_mnist.py $(if $(DATA),--data "$(DATA)")
+
+pretrained: $(VENV)/installed-pretraining  ## Train the reader of skdigits.pretrained, about an hour; DATA=FILE
+	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included
 	$(BIN)/python -m pytest
@@ -34,8 +37,11 @@ test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest depende
 bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
+docs: $(VENV)/installed-docs  ## Build the documentation, a few minutes, into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
+
 clean:  ## Remove what the other targets made
-	rm -rf .venv .venv-oldest demo mnist
+	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/gallery
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

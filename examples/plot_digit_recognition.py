@@ -173,8 +173,12 @@ def run(data, order, epochs, output):
 
 
 # %%
-# On the command line
-# -------------------
+# All of it
+# ---------
+#
+# What is left is to read the command line. Below is what a run prints and draws: some
+# of the digits, the cost, and what the network makes of digits that it has never seen,
+# with a frame around those that it misreads.
 
 
 def positive_int(text):
@@ -224,3 +228,6 @@ def main(argv=None):
 
 if __name__ == "__main__" and (status := main()):
     sys.exit(status)
+
+# sphinx_gallery_multi_image = "single"
+# sphinx_gallery_thumbnail_number = 3

@@ -57,13 +57,13 @@ def fetch_mnist(
 
     It is read from a file in `data_home`, and downloaded where there is none.
 
-    =================   ==============
-    Classes                         10
-    Samples for training         60000
-    Samples for testing          10000
-    Dimensionality                 784
-    Features            integers 0-255
-    =================   ==============
+    ====================   ==============
+    Classes                            10
+    Samples for training            60000
+    Samples for testing             10000
+    Dimensionality                    784
+    Features               integers 0-255
+    ====================   ==============
 
     Parameters
     ----------

@@ -516,7 +516,7 @@ class StackedGridSearchCV(_StackedSearch, GridSearchCV):
     n_features_in_ : int
         Number of features, if refitted.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where X has any, if refitted.
 
     Notes
@@ -626,7 +626,7 @@ class StackedRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
     n_features_in_ : int
         Number of features, if refitted.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where X has any, if refitted.
 
     Examples

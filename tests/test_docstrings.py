@@ -22,10 +22,16 @@ MODULES = [
     "skdigits.images",
     "skdigits.model_selection",
     "skdigits.plotting",
+    "skdigits.pretrained",
 ]
 ROOT = Path(skdigits.__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = sorted(ROOT.glob("docs/guide/*.md"))
+PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guide/*.md")])
+
+# Pages that import these are skipped where they are not installed.
+NOT_EVERYWHERE = (
+    *("dask.array", "distributed", "mlxtend.data", "onnxruntime", "ray", "skops.io"),
+)
 
 # An extended summary, and a "See Also" for every method, would say nothing new.
 OPTIONAL = {"ES01", "SA01"}
@@ -128,10 +134,10 @@ def restored_joblib(monkeypatch):
 @pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_guide_page_runs(page, tmp_path, monkeypatch, restored_joblib):
+def test_page_runs(page, tmp_path, monkeypatch, restored_joblib):
     monkeypatch.chdir(tmp_path)
     blocks = code_blocks(page)
-    for module in ("dask.array", "distributed", "onnxruntime", "ray", "skops.io"):
+    for module in NOT_EVERYWHERE:
         if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b in blocks):
             pytest.importorskip(module, reason=f"the page needs {module}")
     namespace = {}

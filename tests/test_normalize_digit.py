@@ -244,7 +244,7 @@ def test_cut_digits_are_refused(some, side):
 def test_box_larger_than_the_picture_is_refused():
     with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
         normalize_digit(np.eye(30), size=10)
-    with pytest.raises(ValueError, match="'size' parameter"):
+    with pytest.raises(ValueError, match="size must be a whole number"):
         normalize_digit(np.eye(30), size="large")
 
 
@@ -291,3 +291,15 @@ def test_transformer_names_the_picture_it_refuses(some):
         DigitImageTransformer().transform(some[0])
     with pytest.raises(ValueError, match="list of pictures"):
         DigitImageTransformer().transform("digit.png")
+
+
+@pytest.mark.parametrize("size", [30, 120, 790, 2000])
+def test_lines_of_one_pixel(size):
+    seven = np.ones((size, size))
+    seven[size // 8, size // 4 : -size // 4] = 0
+    seven[size // 8 : -size // 8, -size // 4] = 0
+    result = normalize_digit(seven)
+    rows, columns = np.nonzero(result > 100)
+    assert np.ptp(rows) + 1 == 20
+    assert np.ptp(columns) + 1 in (13, 14, 15)
+    assert result.max() == 255

@@ -18,7 +18,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import DigitMLPClassifier
-from skdigits.plotting import DigitGridDisplay, LossCurveDisplay
+from skdigits.images import read_digits
+from skdigits.plotting import (
+    DigitGridDisplay,
+    DigitReadingDisplay,
+    LossCurveDisplay,
+)
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -419,3 +424,62 @@ class TestLossCurveDisplay:
         match = "`loss_curve_`, such as DigitMLPClassifier. Got DummyClassifier instead"
         with pytest.raises(TypeError, match=match):
             LossCurveDisplay.from_estimator(model)
+
+
+# Pages that were read
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A page with two rows of ones."""
+    page = np.ones((200, 300))
+    for top, left in [(20, 50), (20, 150), (120, 50)]:
+        page[top : top + 60, left : left + 8] = 0.1
+    return page
+
+
+def test_reading_display_shows_page_boxes_and_digits(page):
+    display = DigitReadingDisplay.from_image(page)
+    assert display.reading.rows == ["11", "1"]
+    np.testing.assert_allclose(display.im_.get_array(), page, atol=1e-6)
+    boxes = [
+        (box.get_y() + 0.5, box.get_x() + 0.5, box.get_height(), box.get_width())
+        for box in display.box_
+    ]
+    assert boxes == [(20, 50, 60, 8), (20, 150, 60, 8), (120, 50, 60, 8)]
+    assert titles(display) == ["1", "1", "1"]
+    digits = display.reading.digits
+    expected = [f"1 {digit.confidence:.0%}" for digit in digits]
+    assert titles(display.digits_) == expected
+    for drawn, digit in zip(drawn_images(display.digits_), digits, strict=True):
+        np.testing.assert_array_equal(drawn, digit.image)
+
+
+def test_reading_display_marks_what_is_unsure(page):
+    display = DigitReadingDisplay.from_image(page, min_confidence=1.0)
+    sure = DigitReadingDisplay.from_image(page)
+    assert titles(display) == ["1?", "1?", "1?"]
+    assert display.box_[0].get_linestyle() != sure.box_[0].get_linestyle()
+    assert display.box_[0].get_edgecolor() != sure.box_[0].get_edgecolor()
+    assert display.digits_.text_[0].get_color() != sure.digits_.text_[0].get_color()
+
+
+def test_reading_display_of_an_empty_page():
+    display = DigitReadingDisplay.from_image(np.ones((40, 60)))
+    assert display.box_ == display.text_ == []
+    assert display.digits_ is None
+    display.figure_.canvas.draw()
+
+
+def test_reading_display_on_given_axes(page, plt):
+    _, axes = plt.subplots(ncols=2)
+    reading = read_digits(page)
+    display = DigitReadingDisplay(page, reading).plot(
+        axes=axes, im_kw={"cmap": "bone"}, text_kw={"size": 20}
+    )
+    assert list(display.axes_) == list(axes)
+    assert display.figure_ is axes[0].figure
+    assert display.im_.get_cmap().name == "bone"
+    assert display.text_[0].get_fontsize() == 20
+    assert display.image is page
+    assert display.reading is reading

@@ -145,6 +145,30 @@ def test_loading_and_predicting(server):
     )
 
 
+def test_reading_a_page(server):
+    """Arrays need nothing more, files need Pillow."""
+    server.execute(
+        """
+        import numpy as np
+        from skdigits.images import read_digits
+        from skdigits.pretrained import load_digit_reader
+
+        page = np.ones((200, 300))
+        page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+        reading = read_digits(page)
+        assert reading.text == "11", reading.text
+        rows = np.stack([digit.image.ravel() for digit in reading.digits])
+        assert load_digit_reader().predict(rows).tolist() == [1, 1]
+        try:
+            read_digits("expected.npz")
+        except ImportError as error:
+            assert "pip install 'skdigits[images]'" in str(error), error
+        else:
+            raise AssertionError("no error")
+        """
+    )
+
+
 def test_training_says_what_to_install(server):
     server.execute(
         """

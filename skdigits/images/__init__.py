@@ -9,18 +9,34 @@ from skdigits.images._errors import (
 )
 from skdigits.images._loading import load_image
 from skdigits.images._normalizing import normalize_digit
+from skdigits.images._reading import DigitReading, PageReading, read_digits
 from skdigits.images._regions import DigitRegion, find_digits
-from skdigits.images._transformer import DigitImageTransformer
 
 __all__ = [
     "BlankImageError",
     "CutDigitError",
     "DigitImageTransformer",
+    "DigitReading",
     "DigitRegion",
     "ImageError",
     "ImageTooLargeError",
+    "PageReading",
     "SeveralDigitsError",
     "find_digits",
     "load_image",
     "normalize_digit",
+    "read_digits",
 ]
+
+
+def __getattr__(name):
+    # The rest needs no scikit-learn, whose import takes longer than reading a page.
+    if name == "DigitImageTransformer":
+        from skdigits.images._transformer import DigitImageTransformer
+
+        return DigitImageTransformer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

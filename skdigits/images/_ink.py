@@ -9,6 +9,9 @@ from skdigits.images._resampling import resize, shrink
 # Ink that is darker than its paper by less than this share is none.
 LEAST_CONTRAST = 0.08
 
+# Ink is on at least so many pixels.
+_FEWEST_PIXELS = 40
+
 # Paper is looked at with at most this many pixels by the longer side.
 _PAPER_PIXELS = 240
 
@@ -82,7 +85,9 @@ def contrast_and_noise(share):
     Paper is the brighter half. Its standard deviation comes out 1 to 1.4 times what it
     is, from no ink to 60 % of the picture.
     """
-    strongest, paper, brightest = np.quantile(share, [0.999, 0.25, 0.05])
+    # A small digit on a large picture is few pixels, noise and dust are fewer.
+    least = min(0.001, _FEWEST_PIXELS / share.size)
+    strongest, paper, brightest = np.quantile(share, [1 - least, 0.25, 0.05])
     return float(strongest - paper), float(paper - brightest)
 
 

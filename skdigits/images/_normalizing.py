@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from scipy import ndimage
-from sklearn.utils._param_validation import Interval, validate_params
 
 from skdigits.images._errors import CutDigitError, SeveralDigitsError
 from skdigits.images._ink import (
@@ -34,14 +33,6 @@ _FULL = 0.9
 _SPECK = 0.03
 
 
-@validate_params(
-    {
-        "image": "no_validation",
-        "size": [Interval(Integral, 4, 1024, closed="both")],
-        "box_size": [Interval(Integral, 4, 1024, closed="both")],
-    },
-    prefer_skip_nested_validation=True,
-)
 def normalize_digit(image, *, size=28, box_size=20):
     """Bring the picture of one digit into the format of MNIST's.
 
@@ -75,6 +66,8 @@ def normalize_digit(image, *, size=28, box_size=20):
         If the border of the picture cuts through the digit.
     ImageError
         If the picture cannot be read, see :func:`load_image`.
+    ValueError
+        If a size is not as described.
 
     Notes
     -----
@@ -96,10 +89,7 @@ def normalize_digit(image, *, size=28, box_size=20):
     >>> pixels.shape, pixels[14, 12:17]
     ((28, 28), array([  0, 255, 255, 255,   0], dtype=uint8))
     """
-    if box_size > size:
-        raise ValueError(
-            f"box_size must be at most size, which is {size}. Got {box_size} instead."
-        )
+    _check_sizes(size, box_size)
     grey = shrink(load_image(image), _MOST_PIXELS)
     ink, even = find_ink(grey)
     if even and _is_normalized(ink, size, box_size):
@@ -116,6 +106,18 @@ def normalize_digit(image, *, size=28, box_size=20):
     _check_single(mask)
     digit = fit_to_box(np.where(_near(mask), ink, 0), box_size)
     return place(digit, size)
+
+
+def _check_sizes(size, box_size):
+    for name, value in (("size", size), ("box_size", box_size)):
+        if not isinstance(value, Integral) or not 4 <= value <= 1024:
+            raise ValueError(
+                f"{name} must be a whole number from 4 to 1024. Got {value!r} instead."
+            )
+    if box_size > size:
+        raise ValueError(
+            f"box_size must be at most size, which is {size}. Got {box_size} instead."
+        )
 
 
 def find_ink(grey):
@@ -173,6 +175,8 @@ def fit_to_box(ink, box_size):
     ink = ink[rows, columns]
     scale = _OVERSAMPLING * box_size / max(height, width)
     large = resize(ink, [max(1, round(side * scale)) for side in ink.shape])
+    # Of a line finer than a pixel there is only a part left.
+    large = large / large.max()
     # Half of full ink is where a stroke ends, whatever blurred it.
     large = np.clip((large - 0.25) / 0.5, 0, 1)
     rows, columns = _box(large > 0.5)
@@ -180,7 +184,8 @@ def fit_to_box(ink, box_size):
     scale = box_size / max(large.shape)
     small = resize(large, [max(1, round(side * scale)) for side in large.shape])
     # Fine pens leave greys only: lines as dark as MNIST's are what a network knows.
-    return np.minimum(small / np.quantile(small[small > 0.1], 0.9), 1)
+    lines = small[small > min(0.1, small.max() / 2)]
+    return np.minimum(small / np.quantile(lines, 0.9), 1)
 
 
 def place(digit, size):

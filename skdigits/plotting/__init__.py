@@ -4,6 +4,7 @@ Matplotlib is imported when something is drawn, never before.
 """
 
 from skdigits.plotting._digit_grid import DigitGridDisplay
+from skdigits.plotting._digit_reading import DigitReadingDisplay
 from skdigits.plotting._loss_curve import LossCurveDisplay
 
-__all__ = ["DigitGridDisplay", "LossCurveDisplay"]
+__all__ = ["DigitGridDisplay", "DigitReadingDisplay", "LossCurveDisplay"]

@@ -1,0 +1,197 @@
+"""How well photographed pages are read: `python -m benchmarks.photographs FOLDER`.
+
+The folder has pictures and `photos.json`, a list with for each one its `file`, `rows`
+(a string of digits each), `layout` ("page" or "single") and `source_repo`. Rows and
+digits are matched in order, by the alignment with the fewest edits.
+"""
+
+import argparse
+import functools
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from skdigits.images import ImageError, find_digits, load_image, read_digits
+from skdigits.pretrained import load_digit_reader
+
+
+class Score(NamedTuple):
+    """Counts for a picture, or the sum of several."""
+
+    digits: int = 0
+    found: int = 0
+    false: int = 0
+    read: int = 0
+    pictures: int = 0
+    whole: int = 0
+
+    def __add__(self, other):
+        return Score(*map(sum, zip(self, other, strict=True)))
+
+
+# Readers: from a picture to its rows
+
+
+def ours(path, page):
+    return read_digits(path).rows
+
+
+def unsure_too(path, page):
+    """Ours, where unsure and cut digits are read, too."""
+    digits = read_digits(path).digits
+    rows = [""] * (1 + max((digit.row for digit in digits), default=-1))
+    for digit in digits:
+        rows[digit.row] += str(digit.label)
+    return rows
+
+
+def resized(path, page):
+    """What is most often done: each box resized to 28 x 28 pixels and predicted.
+
+    Boxes and network are ours, so that only the way to 28 x 28 pixels differs.
+    """
+    grey = load_image(path)
+    light = np.median(grey) < 0.5
+    rows = {}
+    for region in find_digits(grey):
+        top, left, bottom, right = region.box
+        crop = Image.fromarray(grey[top:bottom, left:right] * 255).convert("L")
+        small = np.asarray(crop.resize((28, 28), Image.Resampling.BILINEAR))
+        row = (small if light else 255 - small).reshape(1, -1)
+        rows.setdefault(region.row, []).append(str(_reader().predict(row)[0]))
+    return ["".join(rows[row]) for row in sorted(rows)]
+
+
+def tesseract(path, page):
+    """Tesseract, told to expect digits only."""
+    segmentation = "10" if page.get("layout") == "single" else "6"
+    digits = "tessedit_char_whitelist=0123456789"
+    command = ["tesseract", path, "stdout", "--psm", segmentation, "-c", digits]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = ["".join(line.split()) for line in answer.splitlines()]
+    return [row for row in rows if row]
+
+
+@functools.cache
+def _reader():
+    return load_digit_reader()
+
+
+# Scores
+
+
+def align(first, second, cost):
+    """Pairs of indices of the cheapest alignment of two sequences.
+
+    `cost(a, b)` is the cost of a pair; that of `a` or `b` alone is `cost(a, None)`.
+    """
+    table = {(0, 0): (0, None)}
+    for i in range(len(first) + 1):
+        for j in range(len(second) + 1):
+            choices = []
+            if i:
+                choices.append((table[i - 1, j][0] + cost(first[i - 1], None), "up"))
+            if j:
+                choices.append((table[i, j - 1][0] + cost(second[j - 1], None), "left"))
+            if i and j:
+                both = cost(first[i - 1], second[j - 1])
+                choices.append((table[i - 1, j - 1][0] + both, "both"))
+            if choices:
+                table[i, j] = min(choices)
+    pairs, i, j = [], len(first), len(second)
+    while i or j:
+        step = table[i, j][1]
+        i, j = i - (step != "left"), j - (step != "up")
+        if step == "both":
+            pairs.append((i, j))
+    return pairs
+
+
+def _between_digits(a, b):
+    return 1 if b is None else int(a != b)
+
+
+def _between_rows(a, b):
+    if b is None:
+        return len(a)
+    pairs = align(a, b, _between_digits)
+    right = sum(a[i] == b[j] for i, j in pairs)
+    return len(a) + len(b) - len(pairs) - right
+
+
+def score(rows, read):
+    """Hold what was read against what is written."""
+    found = right = 0
+    for i, j in align(rows, read, _between_rows):
+        pairs = align(rows[i], read[j], _between_digits)
+        found += len(pairs)
+        right += sum(rows[i][a] == read[j][b] for a, b in pairs)
+    return Score(
+        digits=sum(map(len, rows)),
+        found=found,
+        false=sum(map(len, read)) - found,
+        read=right,
+        pictures=1,
+        whole=int(list(rows) == list(read)),
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.photographs",
+        description="How well photographed pages are read.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--peers", action="store_true", help="Tesseract and plain resizing, too"
+    )
+    args = parser.parse_args()
+    pages = json.loads((args.folder / "photos.json").read_text("utf-8"))
+    readers = {"skdigits": ours, "skdigits, unsure digits too": unsure_too}
+    if args.peers:
+        readers["resized to 28 x 28"] = resized
+        if shutil.which("tesseract"):
+            readers["Tesseract"] = tesseract
+        else:
+            print("Tesseract is not installed: apt-get install tesseract-ocr")
+    for name, reader in readers.items():
+        report(name, reader, pages, args.folder)
+
+
+def report(name, reader, pages, folder):
+    """Print a line for each picture, each source, and all of them."""
+    print(f"\n{name}\n{'':40}{'digits':>8}{'found':>8}{'false':>8}{'read':>8}  whole")
+    sources, total = {}, {}
+    for page in pages:
+        try:
+            read = reader(str(folder / page["file"]), page)
+        except ImageError as error:
+            print(f"{page['file']}: {error}")
+            read = []
+        result = score(page["rows"], read)
+        note = "" if result.whole else f"   {' '.join(read)}"
+        _print(page["file"], result, note)
+        for sums, key in [
+            (sources, page.get("source_repo", "")),
+            (total, f"all {page.get('layout', 'page')}s"),
+        ]:
+            sums[key] = sums.get(key, Score()) + result
+    print("by source")
+    for key, result in [*sources.items(), *total.items()]:
+        _print(key, result)
+
+
+def _print(name, result, note=""):
+    print(
+        f"{name:40.40}{result.digits:8}{result.found:8}{result.false:8}{result.read:8}"
+        f"  {result.whole}/{result.pictures}{note}"
+    )
+
+
+if __name__ == "__main__":
+    main()

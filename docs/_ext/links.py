@@ -1,0 +1,68 @@
+"""Links of pages that are read in two places, among the sources and on the site.
+
+Among the sources, a page can only link to files. On the site, links to an example lead
+to its page in the gallery, and names in code, like `RandomDistortion`, to the API.
+"""
+
+import re
+
+from api_pages import public_modules
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
+REWRITTEN = [
+    (r"\]\((?:\.\./)+examples/(\w+)\.py\)", r"](/gallery/\1.rst)"),
+    (r"\]\((?:\.\./)+examples/?\)", "](/gallery/index.rst)"),
+    (r"\]\((?:\.\./)+CHANGES\.md\)", "](/changes.md)"),
+    (r"\]\((?:\.\./)+CONTRIBUTING\.md\)", "](/contributing.md)"),
+]
+
+
+def rewrite(app, docname, content):
+    if app.env.doc2path(docname).suffix == ".md":
+        for pattern, replacement in REWRITTEN:
+            content[0] = re.sub(pattern, replacement, content[0])
+
+
+class LinkNamesInCode(SphinxPostTransform):
+    """Inline code that is a public name, or a method of one, becomes a link to it."""
+
+    default_priority = 5
+
+    def run(self):
+        names = self.names()
+        for node in list(self.document.findall(nodes.literal)):
+            name = names.get(node.astext().partition("(")[0])
+            if name is None or isinstance(node.parent, nodes.reference):
+                continue
+            target = self.env.domains["py"].objects[name]
+            if target.docname != self.env.current_document.docname:
+                link = make_refnode(
+                    self.app.builder,
+                    self.env.current_document.docname,
+                    target.docname,
+                    target.node_id,
+                    node.deepcopy(),
+                    name,
+                )
+                node.replace_self(link)
+
+    def names(self):
+        """Full names by what pages call them: with the module, and without."""
+        objects = self.env.domains["py"].objects
+        names = {}
+        for module in public_modules():
+            for public in module.__all__:
+                path = f"{module.__name__}.{public}"
+                for full in objects:
+                    if full == path or full.startswith(f"{path}."):
+                        names[full] = full
+                        names[full.removeprefix(f"{module.__name__}.")] = full
+        return names
+
+
+def setup(app):
+    app.connect("source-read", rewrite)
+    app.add_post_transform(LinkNamesInCode)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,115 @@
+"""Configuration of the documentation, which `make docs` builds with Sphinx."""
+
+import sys
+import urllib.request
+from pathlib import Path
+
+import skdigits
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "skdigits"
+author = copyright = "The skdigits developers"
+version = release = skdigits.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    # Ours, in _ext.
+    "api_pages",
+    "links",
+]
+exclude_patterns = ["_build"]
+default_role = "literal"
+highlight_language = "none"
+myst_heading_anchors = 3
+# What scikit-learn says of inherited attributes names terms of its glossary.
+suppress_warnings = ["ref.term"]
+
+# Docstrings.
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
+python_maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
+
+# Code is copied without prompts and output.
+copybutton_exclude = ".linenos, .gp, .go"
+
+# Examples. Names of functions of _ext stand for them, so that Sphinx can tell whether
+# the configuration has changed.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("skdigits",),
+    "reset_argv": "gallery.arguments",
+    "within_subsection_order": "gallery.place",
+    "capture_repr": (),
+    "default_thumb_file": str(HERE / "_static/favicon.svg"),
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+
+# Other projects' names become links where their inventories can be had. Offline, the
+# site is the same without these links.
+
+
+def inventories(projects):
+    folder = HERE / "_build" / "inventories"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for name, url in projects.items():
+        file = folder / f"{name}.inv"
+        if not file.exists():
+            try:
+                with urllib.request.urlopen(f"{url}objects.inv", timeout=5) as answer:
+                    file.write_bytes(answer.read())
+            except OSError:
+                continue
+        found[name] = (url, str(file))
+    return found
+
+
+intersphinx_mapping = inventories(
+    {
+        "joblib": "https://joblib.readthedocs.io/en/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "python": "https://docs.python.org/3/",
+        "scipy": "https://docs.scipy.org/doc/scipy/",
+        "sklearn": "https://scikit-learn.org/stable/",
+    }
+)
+
+# The site. Nothing in a page comes from elsewhere: it works offline and from a folder.
+html_theme = "pydata_sphinx_theme"
+html_title = "skdigits"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "install": [], "coming-from": [], "changes": []}
+html_theme_options = {
+    "logo": {
+        "text": "skdigits",
+        "image_light": "_static/favicon.svg",
+        "image_dark": "_static/favicon.svg",
+    },
+    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}

@@ -1,0 +1,1 @@
+"""How the network of skdigits.pretrained is trained: `make pretrained` runs it."""

@@ -1,0 +1,101 @@
+"""Train the reader of skdigits.pretrained, calibrate it, and write its weights.
+
+About an hour on two cores, all of it drawn from fixed seeds. MNIST is
+fetched unless a file of its training images is named.
+"""
+
+import argparse
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pretraining import data
+from pretraining.calibration import calibrate
+from pretraining.weights import quantize, save
+from skdigits import DigitMLPClassifier
+from skdigits.augmentation import RandomDistortion
+from skdigits.datasets import fetch_mnist
+
+PACKAGE = Path(__file__).parents[1] / "skdigits" / "pretrained"
+
+
+def recipe(n_epochs):
+    """The network, not yet trained."""
+    return DigitMLPClassifier(
+        hidden_layer_sizes=(1400, 700),
+        batch_norm=True,
+        batch_size=512,
+        learning_rate="flat_cosine",
+        learning_rate_init=0.002,
+        label_smoothing=0.05,
+        ema=0.999,
+        augment=RandomDistortion(
+            rotation=15.0, shear=0.3, scale=0.2, translation=1.5, ease=0.5
+        ),
+        rescale=1 / 255,
+        max_iter=n_epochs,
+        random_state=0,
+        verbose=1,
+    )
+
+
+def load(path):
+    """Training images and labels of MNIST: 50,000 to train, 10,000 held out."""
+    if path is None:
+        X, y = fetch_mnist(return_X_y=True)
+    else:
+        with np.load(path, allow_pickle=False) as file:
+            X, y = file["x"], file["y"]
+    X, y = X[:60_000].reshape(-1, 28, 28), y[:60_000].astype(np.int64)
+    return (X[:50_000], y[:50_000]), (X[50_000:], y[50_000:])
+
+
+def training_set(X, y, share=1.0):
+    """Digits as they are and as others would have made them, and what is no digit."""
+    parts = [
+        (X, y),
+        data.rewritten(X, y, round(share * 100_000), seed=1),
+        data.photographed(X, y, round(share * 50_000), seed=2),
+        data.typed(round(share * 6_000), seed=3),
+        data.no_digits(X, y, round(share * 50_000), seed=4),
+    ]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return images.reshape(len(images), -1), labels
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE", help="an .npz with MNIST as x and y"
+    )
+    parser.add_argument("--epochs", type=int, default=60, help="default: %(default)s")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the pictures made, for a trial"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=PACKAGE,
+        metavar="DIR",
+        help="where the weights go; default: the package",
+    )
+    args = parser.parse_args()
+    try:
+        train, held_out = load(args.data)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        parser.exit(2, f"error: no data to train on: {error}\n")
+    start = time.perf_counter()
+    images, labels = training_set(*train, share=args.share)
+    print(f"{len(images)} pictures, {time.perf_counter() - start:.0f} s", flush=True)
+    clf = recipe(args.epochs).fit(images, labels)
+    print(f"trained, {time.perf_counter() - start:.0f} s", flush=True)
+    quantized = quantize(clf)
+    temperature = calibrate(clf, quantized, data.held_out(*held_out))
+    size = save(args.output, clf, quantized)
+    print(f"temperature {temperature:.3f}, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

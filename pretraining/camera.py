@@ -1,0 +1,86 @@
+"""Ink on paper as a camera or a scanner sees it, and what the library makes of it."""
+
+import io
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from skdigits.images import ImageError, normalize_digit
+from skdigits.images._resampling import resize
+
+
+def normalized_photograph(ink, rng):
+    """Photograph or scan a digit, and bring it into MNIST's format.
+
+    Parameters
+    ----------
+    ink : ndarray of float32 of shape (height, width)
+        From 0 for paper to 1 for ink.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of uint8 of shape (28, 28), or None
+        None where nothing can be made out.
+    """
+    ink = _resized(ink, rng)
+    ink = ink / ink.max()
+    if rng.random() < 0.1:
+        _take_out_line(ink, rng)
+    kind = rng.choice(["photograph", "scan", "fax"], p=[0.6, 0.25, 0.15])
+    if kind == "photograph":
+        picture = _photograph(ink, rng)
+    elif kind == "scan":
+        paper, contrast = rng.uniform(0.7, 1), rng.uniform(0.3, 1)
+        picture = paper * (1 - contrast * ink)
+    else:
+        ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1))
+        rough = ink + rng.normal(0, rng.uniform(0, 0.15), ink.shape)
+        picture = 1.0 * (rough < rng.uniform(0.3, 0.6))
+    try:
+        image = normalize_digit(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
+    except ImageError:
+        return None
+    # Of the finest lines hardly more than a few dots may be left.
+    return image if np.count_nonzero(image > 100) >= 15 else None
+
+
+def _resized(ink, rng):
+    """Ink of a digit alone, as high as it may be in a picture, with a margin."""
+    rows, columns = (np.flatnonzero((ink > ink.max() / 2).any(axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = np.exp(rng.uniform(np.log(9), np.log(110))) / max(ink.shape)
+    aspect = np.exp(rng.normal(0, 0.1))
+    height, width = (
+        max(2, round(side * scale * factor))
+        for side, factor in zip(ink.shape, (1 / aspect, aspect), strict=True)
+    )
+    margin = max(2, round(rng.uniform(0.1, 0.5) * height))
+    return np.pad(resize(ink, (height, width)), margin)
+
+
+def _take_out_line(ink, rng):
+    """What is left of strokes where a ruled line was taken out."""
+    row = rng.integers(len(ink))
+    thickness = max(1, round(rng.uniform(0.01, 0.05) * len(ink)))
+    ink[row : row + thickness] *= rng.uniform(0, 0.7)
+
+
+def _photograph(ink, rng):
+    longer = max(ink.shape)
+    ink = ndimage.gaussian_filter(
+        ink, rng.uniform(0.2, 0.6) + 0.02 * rng.random() * longer
+    )
+    rows, columns = (axis / longer - 0.5 for axis in np.indices(ink.shape))
+    angle = rng.uniform(0, 2 * np.pi)
+    slope = np.cos(angle) * rows + np.sin(angle) * columns
+    light = rng.uniform(0.4, 0.95) * (1 - rng.uniform(0, 0.4) * slope)
+    picture = light * (1 - rng.uniform(0.3, 0.95) * ink)
+    picture += rng.normal(0, rng.uniform(0, 0.03), ink.shape)
+    if rng.random() < 0.5:
+        return np.clip(picture, 0, 1)
+    buffer = io.BytesIO()
+    pixels = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(40, 95)))
+    return np.asarray(Image.open(buffer)) / 255

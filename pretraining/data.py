@@ -1,0 +1,100 @@
+"""The pictures that the reader is trained on, calibrated with and judged by."""
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from pretraining.camera import normalized_photograph
+from pretraining.no_digits import no_digit, printed
+from pretraining.pens import write
+
+_CHUNK = 1000
+
+
+def rewritten(X, y, n_samples, seed):
+    """Digits written again by other hands and pens, and photographed.
+
+    Parameters
+    ----------
+    X : ndarray of uint8 of shape (n_digits, 28, 28)
+    y : ndarray of int of shape (n_digits,)
+    n_samples : int
+    seed : int
+
+    Returns
+    -------
+    images : ndarray of uint8 of shape (n_samples, 28, 28)
+    labels : ndarray of int of shape (n_samples,)
+    """
+    return _made(_rewritten, X, y, n_samples, seed)
+
+
+def photographed(X, y, n_samples, seed):
+    """Digits as they are, photographed or scanned."""
+    return _made(_photographed, X, y, n_samples, seed)
+
+
+def typed(n_samples, seed):
+    """Digits of typefaces, bent a little."""
+    return _made(_typed, None, None, n_samples, seed)
+
+
+def no_digits(X, y, n_samples, seed, kind=None):
+    """Pictures of no digit, with labels drawn at random: nothing is to be known."""
+    return _made(_no_digit, X, y, n_samples, seed, kind)
+
+
+def held_out(X, y, n_samples=4000):
+    """Sets to calibrate with and judge by, from digits that were not trained on.
+
+    Returns
+    -------
+    dict of str to (images, labels)
+    """
+    return {
+        "as they are": (X, y),
+        "photographed": photographed(X, y, n_samples, seed=102),
+        "rewritten": rewritten(X, y, n_samples, seed=101),
+    }
+
+
+def _rewritten(X, y, rng):
+    index = rng.integers(len(X))
+    return normalized_photograph(write(X[index], y[index], rng), rng), y[index]
+
+
+def _photographed(X, y, rng):
+    index = rng.integers(len(X))
+    ink = np.kron(X[index] / np.float32(255), np.ones((4, 4), dtype=np.float32))
+    return normalized_photograph(ink, rng), y[index]
+
+
+def _typed(X, y, rng):
+    label = rng.integers(10)
+    return normalized_photograph(printed(str(label), rng), rng), label
+
+
+def _no_digit(X, y, rng, kind):
+    return no_digit(X, y, rng, kind), rng.integers(10)
+
+
+def _made(make, X, y, n_samples, seed, *more):
+    """Call `make` until there are enough pictures, in parallel."""
+    chunks = Parallel(n_jobs=-1)(
+        delayed(_chunk)(make, X, y, min(_CHUNK, n_samples - start), (seed, start), more)
+        for start in range(0, n_samples, _CHUNK)
+    )
+    images, labels = zip(*chunks, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _chunk(make, X, y, n_samples, seed, more):
+    rng = np.random.default_rng(seed)
+    images = np.empty((n_samples, 28, 28), dtype=np.uint8)
+    labels = np.empty(n_samples, dtype=np.int64)
+    count = 0
+    while count < n_samples:
+        image, label = make(X, y, rng, *more)
+        if image is not None:
+            images[count], labels[count] = image, label
+            count += 1
+    return images, labels

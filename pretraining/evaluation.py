@@ -1,0 +1,139 @@
+"""What the reader can do: the figures of its model card, and their picture.
+
+Digits of MNIST that it was not trained on, as they are and made otherwise; those of
+scikit-learn, 8 x 8 pixels by other writers; and pictures of no digit.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from pretraining import data, no_digits
+from pretraining.__main__ import load
+from skdigits.images import normalize_digit
+from skdigits.pretrained import load_digit_reader
+
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "reader-rejection.png"
+THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.99)
+
+
+def other_writers():
+    """Scikit-learn's digits, 8 x 8 pixels by Turkish writers, in MNIST's format."""
+    digits = load_digits()
+    images = [normalize_digit(np.pad(image / 16, 2)) for image in digits.images]
+    return np.stack(images), digits.target
+
+
+def calibration_error(confidence, right, n_bins=15):
+    """Expected calibration error: by how much confidence misses accuracy, on average.
+
+    Guo, Pleiss, Sun and Weinberger (2017), with bins of equal width.
+    """
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    total = 0.0
+    for index in range(n_bins):
+        inside = bins == index
+        if inside.any():
+            gap = abs(confidence[inside].mean() - right[inside].mean())
+            total += inside.mean() * gap
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m pretraining.evaluation", description=__doc__
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE", help="an .npz with MNIST as x and y"
+    )
+    parser.add_argument("--picture", type=Path, metavar="FILE", default=PICTURE)
+    args = parser.parse_args()
+    reader = load_digit_reader()
+    _, (X, y) = load(args.data)
+    sets = data.held_out(X, y) | {
+        "typed": data.typed(1000, seed=103),
+        "other writers": other_writers(),
+    }
+    answers = {}
+    print("| digits | number | read right | calibration error |\n|---|---|---|---|")
+    for name, (images, labels) in sets.items():
+        P = reader.predict_proba(images.reshape(len(images), -1))
+        right = P.argmax(axis=1) == labels
+        answers[name] = P.max(axis=1), right
+        error = calibration_error(*answers[name])
+        print(f"| {name} | {len(right)} | {right.mean():.2%} | {100 * error:.1f} % |")
+    print_rejection(answers)
+    nothing = {}
+    for index, kind in enumerate(no_digits.KINDS):
+        images, _ = data.no_digits(X, y, 500, 110 + index, kind)
+        P = reader.predict_proba(images.reshape(len(images), -1))
+        nothing[kind] = P.max(axis=1)
+    print("\n| no digit | " + " | ".join(f"at {t}" for t in THRESHOLDS) + " |")
+    print("|---" * (len(THRESHOLDS) + 1) + "|")
+    for kind, confidence in nothing.items():
+        taken = [f"{(confidence >= t).mean():.1%}" for t in THRESHOLDS]
+        print(f"| {kind} | " + " | ".join(taken) + " |")
+    draw(answers, np.concatenate(list(nothing.values())), args.picture)
+
+
+def print_rejection(answers):
+    """Of the digits that are sure enough, how many are wrong; and how many are not."""
+    print("\n| digits | " + " | ".join(f"at {t}" for t in (0, *THRESHOLDS)) + " |")
+    print("|---" * (len(THRESHOLDS) + 2) + "|")
+    for name, (confidence, right) in answers.items():
+        cells = []
+        for threshold in (0, *THRESHOLDS):
+            sure = confidence >= threshold
+            wrong = (sure & ~right).sum() / max(1, sure.sum())
+            cells.append(f"{wrong:.2%} of {sure.mean():.1%}")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def draw(answers, nothing, path):
+    """Error against rejection rate, and what is no digit against the threshold."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colors = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00"]
+    figure, (left, right) = plt.subplots(
+        ncols=2, figsize=(9, 3.6), layout="constrained"
+    )
+    for color, (name, (confidence, is_right)) in zip(
+        colors, answers.items(), strict=True
+    ):
+        order = np.argsort(-confidence, kind="stable")
+        count = np.arange(1, len(order) + 1)
+        error = np.cumsum(~is_right[order]) / count
+        # Of very few digits an error rate says little.
+        enough = count >= 0.5 * len(order)
+        rejected = 1 - count / len(order)
+        left.plot(100 * rejected[enough], 100 * error[enough], color=color, label=name)
+    left.set(
+        xlabel="Rejected, the least sure first (%)",
+        ylabel="Wrong of those read (%)",
+        xlim=(0, 20),
+        ylim=(0, None),
+    )
+    left.legend(frameon=False)
+    thresholds = np.linspace(0, 1, 201)
+    for color, (name, (confidence, _)) in zip(colors, answers.items(), strict=True):
+        kept = [(confidence >= t).mean() for t in thresholds]
+        right.plot(thresholds, 100 * np.array(kept), color=color, label=name)
+    kept = [(nothing >= t).mean() for t in thresholds]
+    right.plot(thresholds, 100 * np.array(kept), color="black", label="no digit")
+    right.set(xlabel="min_confidence", ylabel="Taken for a digit (%)", ylim=(0, 101))
+    right.annotate("no digit", (0.3, 30), color="black")
+    for ax in (left, right):
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(color="0.9", linewidth=0.6)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    print(f"\n{path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Digits as other hands and pens would write them.
+
+MNIST was written by Americans with the pens of its day. A digit of it is taken down to
+its centre line, which is written again: with a finer or a broader pen, a bar through
+the seven, a flag and a foot on the one, faint or with a gap where a pen fails.
+"""
+
+import numpy as np
+from scipy import ndimage
+from skimage.draw import line
+from skimage.morphology import skeletonize
+
+# Pixels of a line for each one of MNIST's.
+ZOOM = 3
+
+# Room around a digit for what is added to it, in pixels of a line.
+_MARGIN = 30
+
+
+def centre_line(digit):
+    """The line a pen followed.
+
+    Parameters
+    ----------
+    digit : ndarray of uint8 of shape (28, 28)
+
+    Returns
+    -------
+    ndarray of bool of shape (28 * ZOOM + 60, 28 * ZOOM + 60)
+    """
+    large = ndimage.zoom(digit / 255, ZOOM, order=1, grid_mode=True, mode="nearest")
+    stroke = ndimage.gaussian_filter(large, 1.2) > 0.4
+    return np.pad(skeletonize(stroke), _MARGIN)
+
+
+def ink_of(path, radius):
+    """Draw a line with a round pen, on as much paper as it takes.
+
+    Parameters
+    ----------
+    path : ndarray of bool of shape (height, width)
+    radius : float
+        Half the width of the stroke, in pixels.
+
+    Returns
+    -------
+    ndarray of float32 of shape (height, width)
+        From 0 for paper to 1 for ink.
+    """
+    reach = int(radius + 2)
+    rows, columns = np.nonzero(path)
+    path = np.pad(
+        path[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], reach
+    )
+    distance = ndimage.distance_transform_edt(~path)
+    return np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
+
+
+def write(digit, label, rng):
+    """Write a digit again, by another hand and pen.
+
+    Parameters
+    ----------
+    digit : ndarray of uint8 of shape (28, 28)
+    label : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float32 of shape (height, width)
+        From 0 for paper to 1 for ink.
+    """
+    path = centre_line(digit)
+    if label == 1 and rng.random() < 0.6:
+        _add_flag(path, rng)
+        if rng.random() < 0.5:
+            _add_foot(path, rng)
+    elif label == 7:
+        if rng.random() < 0.45:
+            _add_bar(path, rng)
+        if rng.random() < 0.2:
+            _add_serif(path, rng)
+    elif label == 0 and rng.random() < 0.04:
+        _add_slash(path, rng)
+    if rng.random() < 0.1:
+        _add_gap(path, rng)
+    ink = ink_of(path, np.exp(rng.uniform(np.log(0.6), np.log(7))))
+    return _pressed(ink, rng) if rng.random() < 0.25 else ink
+
+
+def _span(path):
+    """Height of a line, and its first and last row and column."""
+    rows, columns = np.nonzero(path)
+    return np.ptp(rows) + 1, rows.min(), rows.max(), columns.min(), columns.max()
+
+
+def _draw(path, start, stop):
+    """Draw from one (row, column) to another, as far as there is room."""
+    ends = np.rint([*start, *stop]).astype(int)
+    rows, columns = line(*np.clip(ends, 0, np.tile(path.shape, 2) - 1))
+    path[rows, columns] = True
+
+
+def _add_flag(path, rng):
+    """The upstroke of a European one."""
+    height, top, *_ = _span(path)
+    column = np.flatnonzero(path[top]).mean()
+    length = rng.uniform(0.15, 0.55) * height
+    angle = np.radians(rng.uniform(20, 65))
+    end = top + length * np.cos(angle), column - length * np.sin(angle)
+    _draw(path, (top, column), end)
+
+
+def _add_foot(path, rng):
+    height, _, bottom, *_ = _span(path)
+    column = np.flatnonzero(path[bottom]).mean()
+    left, right = rng.uniform(0.1, 0.35, 2) * height
+    tilt = rng.uniform(-0.1, 0.1) * height
+    _draw(path, (bottom + tilt, column - left), (bottom - tilt, column + right))
+
+
+def _add_bar(path, rng):
+    height, top, *_ = _span(path)
+    row = top + round(rng.uniform(0.4, 0.65) * height)
+    stem = np.flatnonzero(path[row])
+    if stem.size == 0:
+        return
+    column = stem.max()
+    left, right = rng.uniform(0.1, 0.3, 2) * height
+    tilt = rng.uniform(-0.08, 0.15) * height
+    _draw(path, (row + tilt, column - left), (row - tilt, column + right))
+
+
+def _add_serif(path, rng):
+    """The tick with which a seven begins."""
+    height, *_, left, _ = _span(path)
+    row = np.flatnonzero(path[:, left]).mean()
+    down, right = rng.uniform(0.08, 0.25) * height, rng.uniform(-0.08, 0.08) * height
+    _draw(path, (row, left), (row + down, left + right))
+
+
+def _add_slash(path, rng):
+    height, top, bottom, left, right = _span(path)
+    over = rng.uniform(-0.15, 0.1) * height
+    _draw(path, (bottom + over, left - over), (top - over, right + over))
+
+
+def _pressed(ink, rng):
+    """Ink of a pen that is pressed more here and less there."""
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, ink.shape), 12)
+    pressure = 0.65 + rng.uniform(0.1, 0.35) * noise / np.abs(noise).max()
+    return (ink * pressure).astype(np.float32)
+
+
+def _add_gap(path, rng):
+    rows, columns = np.nonzero(path)
+    at = rng.integers(rows.size)
+    reach = rng.uniform(2, 7)
+    near = np.hypot(rows - rows[at], columns - columns[at]) < reach
+    path[rows[near], columns[near]] = False

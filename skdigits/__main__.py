@@ -1,0 +1,8 @@
+"""``python -m skdigits``: the command line."""
+
+import sys
+
+from skdigits._command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,259 @@
+"""DigitReadingDisplay: a page, what was read on it, and what the network saw."""
+
+import numpy as np
+
+from skdigits.images import load_image, read_digits
+from skdigits.plotting._digit_grid import DigitGridDisplay
+from skdigits.plotting._matplotlib import import_pyplot
+
+# Blue and vermillion from the palette of Okabe and Ito, which colour-blind readers
+# tell apart.
+_SURE_COLOR = "#0072b2"
+_UNSURE_COLOR = "#d55e00"
+
+
+class DigitReadingDisplay:
+    """A page with what was read on it, and beside it what the network saw.
+
+    It is recommended to use :meth:`from_image` to create a display. All parameters are
+    stored as attributes.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        The page, from 0 for black to 1 for white.
+
+    reading : skdigits.images.PageReading
+        What was read on it.
+
+    Attributes
+    ----------
+    im_ : matplotlib AxesImage
+        The page.
+
+    box_ : list of matplotlib Rectangle
+        A box around each digit, dashed and in another colour where it is unsure or
+        cut.
+
+    text_ : list of matplotlib Text
+        Above each box its reading, with a question mark where it is unsure.
+
+    digits_ : DigitGridDisplay or None
+        The normalised pictures, each with label and confidence. None if there are no
+        digits.
+
+    axes_ : ndarray of matplotlib Axes of shape (2,)
+        Axes with the page, and with what the network saw.
+
+    figure_ : matplotlib Figure
+        Figure containing both.
+
+    See Also
+    --------
+    skdigits.images.read_digits : Reads a page.
+    DigitGridDisplay : A grid of digit images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import read_digits
+    >>> from skdigits.plotting import DigitReadingDisplay
+    >>> page = np.ones((200, 300))
+    >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+    >>> display = DigitReadingDisplay(page, read_digits(page)).plot()
+    >>> [text.get_text() for text in display.text_]
+    ['1', '1']
+    """
+
+    def __init__(self, image, reading):
+        self.image = image
+        self.reading = reading
+
+    def plot(self, *, axes=None, im_kw=None, text_kw=None):
+        """Draw page and digits.
+
+        Parameters
+        ----------
+        axes : array-like of two matplotlib Axes, default=None
+            Axes for the page and for the digits. If `None`, a figure of fitting size
+            is created.
+
+        im_kw : dict, default=None
+            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow` of the page.
+
+        text_kw : dict, default=None
+            Keyword arguments for :meth:`matplotlib.axes.Axes.text` of the readings on
+            the page.
+
+        Returns
+        -------
+        DigitReadingDisplay
+            This display, with the artists as attributes.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        DigitReadingDisplay.from_image : Read and draw in one call.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdigits.images import read_digits
+        >>> from skdigits.plotting import DigitReadingDisplay
+        >>> page = np.ones((200, 300))
+        >>> page[60:120, 50:58] = 0.1
+        >>> display = DigitReadingDisplay(page, read_digits(page))
+        >>> display.plot(text_kw={"fontsize": 20}).text_[0].get_fontsize()
+        20.0
+        """
+        plt = import_pyplot("DigitReadingDisplay.plot")
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.patches import Rectangle
+        from matplotlib.patheffects import withStroke
+        from matplotlib.text import Text
+
+        image = np.asarray(self.image)
+        digits = self.reading.digits
+        if axes is None:
+            axes = _new_axes(plt, image.shape, bool(digits))
+        self.axes_ = np.asarray(axes)
+        page, seen = self.axes_
+        self.figure_ = page.figure
+        self.im_ = page.imshow(
+            image, **({"cmap": "gray", "vmin": 0, "vmax": 1} | (im_kw or {}))
+        )
+        page.set_axis_off()
+        seen.set_axis_off()
+
+        text_kw = normalize_kwargs(text_kw, Text)
+        self.box_, self.text_ = [], []
+        for digit in digits:
+            top, left, bottom, right = digit.box
+            sure = digit.status == "ok"
+            color = _SURE_COLOR if sure else _UNSURE_COLOR
+            box = Rectangle(
+                (left - 0.5, top - 0.5),
+                right - left,
+                bottom - top,
+                fill=False,
+                edgecolor=color,
+                linewidth=1.5,
+                linestyle="-" if sure else "--",
+            )
+            self.box_.append(page.add_patch(box))
+            style = {
+                "ha": "left",
+                "va": "bottom",
+                "color": color,
+                "weight": "bold",
+                "fontsize": 11,
+                "parse_math": False,
+                # Legible on dark pages, too.
+                "path_effects": [withStroke(linewidth=2.5, foreground="white")],
+            }
+            reading = f"{digit.label}" if sure else f"{digit.label}?"
+            style = normalize_kwargs(style, Text) | text_kw
+            self.text_.append(page.text(left - 0.5, top - 0.5, reading, **style))
+
+        self.digits_ = self._draw_digits(seen) if digits else None
+        return self
+
+    def _draw_digits(self, ax):
+        """Draw what the network saw, in about the proportions of the axes."""
+        digits = self.reading.digits
+        titles = [f"{digit.label} {digit.confidence:.0%}" for digit in digits]
+        images = np.stack([digit.image for digit in digits])
+        width, height = ax.get_window_extent().size
+        # A picture with its title is half as high again as it is wide.
+        n_cols = max(1, round(np.sqrt(len(digits) * 1.4 * width / height)))
+        grid = DigitGridDisplay(images, y_true=titles).plot(ax=ax, n_cols=n_cols)
+        for digit, text, frame in zip(digits, grid.text_, grid.frame_, strict=True):
+            if digit.status != "ok":
+                text.set(color=_UNSURE_COLOR, weight="bold")
+                frame.set(edgecolor=_UNSURE_COLOR, linestyle="--", linewidth=1.5)
+        return grid
+
+    @classmethod
+    def from_image(
+        cls,
+        image,
+        estimator=None,
+        *,
+        min_confidence=0.5,
+        axes=None,
+        im_kw=None,
+        text_kw=None,
+    ):
+        """Read a page and draw it.
+
+        Parameters
+        ----------
+        image : str, path-like, file object, PIL.Image.Image or array-like
+            What :func:`skdigits.images.load_image` takes.
+
+        estimator : estimator instance, default=None
+            What :func:`skdigits.images.read_digits` takes. None for the network that
+            comes with the package.
+
+        min_confidence : float, default=0.5
+            Digits that are less probable than that are marked as unsure, in [0, 1].
+
+        axes : array-like of two matplotlib Axes, default=None
+            Axes for the page and for the digits. If `None`, a figure of fitting size
+            is created.
+
+        im_kw : dict, default=None
+            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow` of the page.
+
+        text_kw : dict, default=None
+            Keyword arguments for :meth:`matplotlib.axes.Axes.text` of the readings on
+            the page.
+
+        Returns
+        -------
+        DigitReadingDisplay
+            The display that was drawn.
+
+        Raises
+        ------
+        skdigits.images.ImageError
+            If the picture cannot be read.
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        DigitReadingDisplay.plot : Draw what was read before.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdigits.plotting import DigitReadingDisplay
+        >>> page = np.ones((200, 300))
+        >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+        >>> display = DigitReadingDisplay.from_image(page)  # or from_image("photo.jpg")
+        >>> display.reading.text
+        '11'
+        """
+        grey = load_image(image)
+        reading = read_digits(grey, estimator, min_confidence=min_confidence)
+        return cls(grey, reading).plot(axes=axes, im_kw=im_kw, text_kw=text_kw)
+
+
+def _new_axes(plt, shape, has_digits):
+    """A figure with the page on the left, in proportion, and room for its digits."""
+    height, width = shape
+    page_width = 6 * np.clip(width / height, 0.5, 2)
+    seen_width = 4.5 if has_digits else 0.1
+    page_height = page_width * np.clip(height / width, 0.4, 2)
+    _, axes = plt.subplots(
+        ncols=2,
+        figsize=(page_width + seen_width, max(page_height, 2.5)),
+        width_ratios=[page_width, seen_width],
+        layout="constrained",
+    )
+    return axes

