@@ -55,7 +55,7 @@ def label_strokes(ink, mask, pixel=1.0):
     return labels, strengths
 
 
-def strength_along(ink, own):
+def strength_along(ink, own, reach=0.12, least=0.5):
     """How dark strokes are, which get fainter where a pen fails.
 
     Parameters
@@ -63,16 +63,20 @@ def strength_along(ink, own):
     ink : ndarray of float32 of shape (height, width)
     own : ndarray of bool of shape (height, width)
         Pixels of the strokes.
+    reach : float, default=0.12
+        How far to look, as a part of the longer side.
+    least : float, default=0.5
+        What strength is at least, as a part of what is usual in these strokes.
 
     Returns
     -------
     ndarray of float32 of shape (height, width)
-        The darkest ink nearby, at least half of what is usual in these strokes.
+        The darkest ink nearby.
     """
     strength = np.quantile(ink[own], 0.9)
-    nearby = max(5, round(0.12 * max(own.shape)))
+    nearby = max(5, round(reach * max(own.shape)))
     darkest = ndimage.maximum_filter(np.where(own, ink, 0), nearby)
-    return np.clip(darkest, strength / 2, strength)
+    return np.clip(darkest, least * strength, strength)
 
 
 def _is_sharp(own, steepness, strength, pixel):

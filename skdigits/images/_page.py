@@ -17,6 +17,9 @@ _PAPER_PIXELS = 240
 # Whether strokes are dark or light is seen with so few, the more the thinner they are.
 _POLARITY_PIXELS = (240, 96)
 
+# Strokes are narrower than this, in those pixels.
+_NARROW = 15
+
 # Edges of shadows and of the paper need twice as many to be where they are.
 _EDGE_PIXELS = 480
 
@@ -96,16 +99,19 @@ def is_light_on_dark(grey):
     """
     thick = bool(max(_window(grey), _window(1 - grey)) > _WINDOW)
     pixels = _POLARITY_PIXELS[thick]
-    signed = _strokes(shrink(grey, pixels)).sum()
-    return bool(signed > 0)
+    small = shrink(grey, pixels)
+    # The grain of a table and the edges of the paper are no strokes.
+    sheet = find_sheet(shrink(_paper(grey, _WINDOW), _PAPER_PIXELS))
+    inside = resize(sheet.astype(np.float32), small.shape)
+    inside = ndimage.minimum_filter(inside, _NARROW, mode="nearest") > 0.99
+    return bool(_strokes(small)[inside].sum() > 0)
 
 
 def _strokes(small):
     """How much lighter than around them narrow things are, cubed."""
-    narrow = 15
-    around = ndimage.median_filter(small, 2 * narrow + 1, mode="nearest")
-    # Edges of shadows and of the paper are no strokes: narrow neither way.
-    dark, light = _closed(small, narrow) - small, small + _closed(-small, narrow)
+    around = ndimage.median_filter(small, 2 * _NARROW + 1, mode="nearest")
+    # Edges of shadows are no strokes: narrow neither way.
+    dark, light = _closed(small, _NARROW) - small, small + _closed(-small, _NARROW)
     return np.clip(small - around, -dark, light).astype(np.float64) ** 3
 
 

@@ -35,6 +35,9 @@ _LEAST_HEIGHT = 0.4
 # A digit has a stroke at least this long, beside the typical height.
 _LEAST_STROKE = 0.35
 
+# Faint strokes are less wide than this part of a digit.
+_FAINT_WIDTH = 0.2
+
 # The ink of digits is at least this dark, beside the typical one.
 _LEAST_STRENGTH = 0.35
 
@@ -137,7 +140,7 @@ def find_digits(image):
                     box=_scaled(box, shape, ink.shape),
                     row=row,
                     column=column,
-                    image=_picture(ink, labels, parts, box),
+                    image=_picture(ink, mask, labels, parts, box),
                     status="cut" if cut else "ok",
                 )
             )
@@ -231,12 +234,24 @@ def _scaled(box, shape, new_shape):
     return *starts, *stops
 
 
-def _picture(ink, labels, parts, box):
+def _picture(ink, mask, labels, parts, box):
     """A digit alone, in MNIST's format."""
     margin = max(2, round(max(lengths(box)) / 20))
     box = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
     own = np.isin(labels[box], parts)
-    share = np.minimum(ink[box] / strength_along(ink[box], own), 1)
+    own = _with_faint(own, (labels[box] == 0) & mask[box], ink[box])
+    strength = strength_along(ink[box], own, reach=0.06, least=0.25)
+    share = np.minimum(ink[box] / strength, 1)
     near = ndimage.binary_dilation(own, iterations=margin)
     near &= np.isin(labels[box], [0, *parts])
     return place(fit_to_box(np.where(near, share, 0), 20), 28)
+
+
+def _with_faint(own, others, ink):
+    """Strokes, and what goes on from them where the pen left less ink.
+
+    Shadows are wider than strokes.
+    """
+    wide = ndimage.grey_opening(ink, max(3, round(_FAINT_WIDTH * max(own.shape))))
+    labels, _ = ndimage.label(own | (others & (ink > 2 * wide)), np.ones((3, 3)))
+    return np.isin(labels, np.unique(labels[own]))
