@@ -32,6 +32,9 @@ _PAGE_PIXELS = 100
 # Digits are at least this high, beside the typical one.
 _LEAST_HEIGHT = 0.4
 
+# Digits are at most this wide, beside the typical height.
+_MOST_WIDTH = 2.5
+
 # A digit has a stroke at least this long, beside the typical height.
 _LEAST_STROKE = 0.35
 
@@ -184,14 +187,24 @@ def _find(labels, strengths):
     strength = [max(strengths[part] for part in parts) for parts, _ in digits]
     if not digits:
         return []
-    usual = np.median(strength)
+    usual = _usual(strength, labels, digits)
     return [
         digit
         for digit, own in zip(digits, strength, strict=True)
         if lengths(digit[1])[0] >= _LEAST_HEIGHT * height
+        and lengths(digit[1])[1] <= _MOST_WIDTH * height
         and own >= _LEAST_STRENGTH * usual
         and _has_stroke(digit[0], boxes, height)
     ]
+
+
+def _usual(strength, labels, digits):
+    """How dark most ink is: there may be more pieces of lines than digits."""
+    pixels = np.bincount(labels.ravel())
+    amounts = [pixels[parts].sum() for parts, _ in digits]
+    order = np.argsort(strength)
+    shares = np.cumsum(np.take(amounts, order))
+    return strength[order[np.searchsorted(shares, shares[-1] / 2)]]
 
 
 def _has_stroke(parts, boxes, height):
