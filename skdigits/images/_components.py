@@ -155,7 +155,9 @@ def split_touching(labels, strengths, height):
     while waiting:
         label, box = waiting.pop()
         tall, wide = lengths(box)
-        if wide <= 1.3 * min(tall, 1.3 * height) or not 0.5 < tall / height < 2:
+        if wide <= 1.3 * np.clip(tall, height, 1.3 * height):
+            continue
+        if not 0.5 < tall / height < 2:
             continue
         if wide > 12 * height:
             continue
