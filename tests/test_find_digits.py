@@ -146,6 +146,63 @@ def test_scale(page, regions, step):
         np.testing.assert_allclose(np.multiply(small.box, step), region.box, atol=8)
 
 
+def test_larger_scale(page, regions):
+    size = tuple(1.5 * np.array(page.image.shape[1::-1]))
+    larger = Image.fromarray(page.image).resize([round(side) for side in size])
+    assert layout(find_digits(larger)) == layout(regions)
+
+
+def test_translation_and_padding(page, regions):
+    before, after = (40, 25), (70, 90)
+    padding = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
+    padded = find_digits(np.pad(page.image, padding, mode="edge"))
+    assert layout(padded) == layout(regions)
+    moved = np.tile(before, 2)
+    for region, expected in zip(padded, regions, strict=True):
+        np.testing.assert_allclose(region.box, np.add(expected.box, moved), atol=3)
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(0.0, 0.6), (0.3, 1.0)])
+def test_brightness(page, regions, dark, bright):
+    dimmed = dark + (bright - dark) * page.image / 255
+    assert layout(find_digits(dimmed)) == layout(regions)
+
+
+def test_gradient(page, regions):
+    light = np.linspace(1.0, 0.5, page.image.shape[1])[:, None]
+    assert layout(find_digits(page.image / 255 * light)) == layout(regions)
+
+
+def test_dtype(page, regions):
+    for picture in (page.image.astype(np.uint16) * 257, page.image / np.float32(255)):
+        found = find_digits(picture)
+        assert [r.box for r in found] == [r.box for r in regions]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation(orientation):
+    page = bars(places=((100, 80), (100, 180), (200, 60)))
+    stored = {
+        1: page,
+        2: page[:, ::-1],
+        3: page[::-1, ::-1],
+        4: page[::-1],
+        5: page.T,
+        6: np.rot90(page),
+        7: page[::-1, ::-1].T,
+        8: np.rot90(page, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    pixels = np.kron(np.rint(255 * stored), np.ones((6, 6))).astype(np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", exif=exif)
+    file.seek(0)
+    boxes = [np.array(region.box) / 6 for region in find_digits(file)]
+    expected = [(100, 80, 180, 90), (100, 180, 180, 190), (200, 60, 280, 70)]
+    np.testing.assert_allclose(boxes, expected, atol=2)
+
+
 @pytest.mark.parametrize("light", [False, True])
 @pytest.mark.parametrize("margin", [0, 4])
 def test_a_small_picture_of_one_digit(light, margin):
