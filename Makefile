@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo mnist pretrained test lint format test-oldest bench docs clean
+.PHONY: help demo mnist pretrained test lint format test-oldest bench docs test-docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writ
 
 docs: $(VENV)/installed-docs  ## Build the documentation, a few minutes, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
+
+test-docs: docs $(VENV)/installed-test-docs  ## Build it, and try every page in Chromium
+	$(BIN)/python -m pytest docs/tests
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/gallery

@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     # Ours, in _ext.
     "api_pages",
+    "draw_page",
     "links",
 ]
 exclude_patterns = ["_build"]
@@ -94,12 +95,16 @@ intersphinx_mapping = inventories(
 # The site. Nothing in a page comes from elsewhere: it works offline and from a folder.
 html_theme = "pydata_sphinx_theme"
 html_title = "skdigits"
+# Light or dark as the visitor's system is.
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "install": [], "coming-from": [], "changes": []}
+html_sidebars = {
+    page: [] for page in ("index", "install", "draw", "coming-from", "changes")
+}
 html_theme_options = {
     "logo": {
         "text": "skdigits",
