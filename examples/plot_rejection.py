@@ -105,8 +105,8 @@ rows = images.reshape(len(images), -1)
 # %%
 # The network trained above is sure of many of them: it was never told that there is
 # anything but digits. The one that comes with the package was also trained on pictures
-# of no digit, letters in other typefaces among them, each with a label drawn at random,
-# so that the best it can do is to give every class the same.
+# of no digit, letters in other typefaces among them, each several times with different
+# labels, so that the best it can do is to give every class about the same.
 
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")

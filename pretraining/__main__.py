@@ -54,12 +54,13 @@ def load(path):
 
 def training_set(X, y, share=1.0):
     """Digits as they are and as others would have made them, and what is no digit."""
+    nothing, _ = data.no_digits(X, y, round(share * 25_000), seed=4)
     parts = [
         (X, y),
         data.rewritten(X, y, round(share * 100_000), seed=1),
         data.photographed(X, y, round(share * 50_000), seed=2),
         data.typed(round(share * 6_000), seed=3),
-        data.no_digits(X, y, round(share * 50_000), seed=4),
+        data.with_any_label(nothing, n_labels=5, seed=5),
     ]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return images.reshape(len(images), -1), labels
@@ -70,7 +71,7 @@ def main():
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="an .npz with MNIST as x and y"
     )
-    parser.add_argument("--epochs", type=int, default=60, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
     parser.add_argument(
         "--share", type=float, default=1.0, help="of the pictures made, for a trial"
     )

@@ -39,8 +39,18 @@ def typed(n_samples, seed):
 
 
 def no_digits(X, y, n_samples, seed, kind=None):
-    """Pictures of no digit, with labels drawn at random: nothing is to be known."""
+    """Pictures of no digit; as labels there are zeros."""
     return _made(_no_digit, X, y, n_samples, seed, kind)
+
+
+def with_any_label(images, n_labels, seed):
+    """Each picture as often as said, with different labels: nothing is to be known.
+
+    With a single one, drawn at random, a network learns the pictures by heart.
+    """
+    rng = np.random.default_rng(seed)
+    labels = [rng.choice(10, n_labels, replace=False) for _ in images]
+    return np.repeat(images, n_labels, axis=0), np.concatenate(labels)
 
 
 def held_out(X, y, n_samples=4000):
@@ -74,7 +84,7 @@ def _typed(X, y, rng):
 
 
 def _no_digit(X, y, rng, kind):
-    return no_digit(X, y, rng, kind), rng.integers(10)
+    return no_digit(X, y, rng, kind), 0
 
 
 def _made(make, X, y, n_samples, seed, *more):

@@ -106,7 +106,8 @@ def _add_flag(path, rng):
     height, top, *_ = _span(path)
     column = np.flatnonzero(path[top]).mean()
     length = rng.uniform(0.15, 0.55) * height
-    angle = np.radians(rng.uniform(20, 65))
+    # A flag that is more level makes a seven of it.
+    angle = np.radians(rng.uniform(20, 50))
     end = top + length * np.cos(angle), column - length * np.sin(angle)
     _draw(path, (top, column), end)
 

@@ -15,7 +15,7 @@ _LEAST_HEIGHT = 0.012
 _MOST_COMPONENTS = 600
 
 
-def label_strokes(ink, mask):
+def label_strokes(ink, mask, pixel=1.0):
     """Label connected ink, each as far as half of its own strength.
 
     Parameters
@@ -23,6 +23,8 @@ def label_strokes(ink, mask):
     ink : ndarray of float32 of shape (height, width)
     mask : ndarray of bool of shape (height, width)
         Where ink is more than noise.
+    pixel : float, default=1.0
+        Across a pixel of the picture, which may be smaller than what is looked at.
 
     Returns
     -------
@@ -44,14 +46,16 @@ def label_strokes(ink, mask):
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         own = labels[box] == label
         strength = float(np.quantile(ink[box][own], 0.9))
-        if max(lengths(box)) >= dust and _is_sharp(own, steepness[box], strength):
+        if max(lengths(box)) >= dust and _is_sharp(
+            own, steepness[box], strength, pixel
+        ):
             strengths[label] = strength
         else:
             labels[box][own] = 0
     return labels, strengths
 
 
-def strength_along(ink, own):
+def strength_along(ink, own, reach=0.12, least=0.5):
     """How dark strokes are, which get fainter where a pen fails.
 
     Parameters
@@ -59,23 +63,27 @@ def strength_along(ink, own):
     ink : ndarray of float32 of shape (height, width)
     own : ndarray of bool of shape (height, width)
         Pixels of the strokes.
+    reach : float, default=0.12
+        How far to look, as a part of the longer side.
+    least : float, default=0.5
+        What strength is at least, as a part of what is usual in these strokes.
 
     Returns
     -------
     ndarray of float32 of shape (height, width)
-        The darkest ink nearby, at least half of what is usual in these strokes.
+        The darkest ink nearby.
     """
     strength = np.quantile(ink[own], 0.9)
-    nearby = max(5, round(0.12 * max(own.shape)))
+    nearby = max(5, round(reach * max(own.shape)))
     darkest = ndimage.maximum_filter(np.where(own, ink, 0), nearby)
-    return np.clip(darkest, strength / 2, strength)
+    return np.clip(darkest, least * strength, strength)
 
 
-def _is_sharp(own, steepness, strength):
+def _is_sharp(own, steepness, strength, pixel):
     """Whether it ends like a stroke, over a few pixels, and not like a shadow."""
     outline = own & ~ndimage.binary_erosion(own)
     width = strength / max(float(np.median(steepness[outline])), 1e-6)
-    return width <= 7 + 0.1 * max(own.shape)
+    return width <= 6 + pixel + 0.1 * max(own.shape)
 
 
 def lengths(box):
@@ -97,14 +105,28 @@ def typical_height(boxes, shape):
     float
         0 where nothing is as high as a digit.
     """
-    inner = [box for box in boxes if not touches_border(box, shape)]
-    heights = [lengths(box)[0] for box in inner or boxes]
     least = _LEAST_HEIGHT * max(shape)
-    heights = np.sort([height for height in heights if height >= least])
+    boxes = [box for box in boxes if lengths(box)[0] >= least]
+    framed = _count_inside(boxes)
+    boxes = [box for box, inside in zip(boxes, framed, strict=True) if inside < 3]
+    inner = [box for box in boxes if not touches_border(box, shape)]
+    heights = np.sort([lengths(box)[0] for box in inner or boxes])
     if heights.size == 0:
         return 0.0
     weights = np.cumsum(heights.astype(np.float64) ** 2)
     return float(heights[np.searchsorted(weights, weights[-1] / 2)])
+
+
+def _count_inside(boxes):
+    """How many others lie in each box: in those of frames and edges, not of digits."""
+    if not boxes:
+        return []
+    starts = np.array([[side.start for side in box] for box in boxes])
+    stops = np.array([[side.stop for side in box] for box in boxes])
+    return [
+        int(((start < starts) & (stops < stop)).all(1).sum())
+        for start, stop in zip(starts, stops, strict=True)
+    ]
 
 
 def touches_border(box, shape):
@@ -133,7 +155,9 @@ def split_touching(labels, strengths, height):
     while waiting:
         label, box = waiting.pop()
         tall, wide = lengths(box)
-        if wide <= 1.3 * min(tall, 1.3 * height) or not 0.5 < tall / height < 2:
+        if wide <= 1.3 * np.clip(tall, height, 1.3 * height):
+            continue
+        if not 0.5 < tall / height < 2:
             continue
         if wide > 12 * height:
             continue
@@ -182,7 +206,7 @@ def _right_of_seam(own, height):
     for row in range(tall - 1, -1, -1):
         seam[row] = first + column
         right[row, first + column :] = True
-        column += came[row, column]
+        column += int(came[row, column])
     right &= own
     crossed = own[np.arange(tall), seam].sum()
     holes = ndimage.binary_fill_holes(own) & ~own

@@ -9,6 +9,10 @@ from scipy import ndimage
 _LEAST_LENGTH = 0.28
 _LEAST_COVER = 0.6
 
+# Those of digits are shorter than this part of the page, and fewer.
+_CERTAIN_LENGTH = 0.7
+_SEVERAL = 4
+
 # Shorter pieces, like lines found, are of lines which digits interrupt.
 _LEAST_FRAGMENT = 0.05
 
@@ -74,6 +78,7 @@ def _level_lines(ink, mask):
         if cover >= _LEAST_COVER:
             whole = line.stop - line.start >= _LEAST_LENGTH * width
             (found if whole else fragments).append(line)
+    found = [line for line in found if _is_ruled(line, found, width)]
     fragments = [line for line in fragments if _is_like(line, found)]
     for line in found:
         line.start, line.stop = 0, width
@@ -104,6 +109,11 @@ def _run_lengths(mask):
     runs = np.zeros(mask.T.shape, dtype=np.int32)
     runs[mask.T] = np.repeat(lengths, lengths)
     return runs.T
+
+
+def _is_ruled(line, lines, width):
+    """Whether it is none of the strokes of a large digit."""
+    return line.stop - line.start >= _CERTAIN_LENGTH * width or len(lines) >= _SEVERAL
 
 
 def _is_like(fragment, lines):

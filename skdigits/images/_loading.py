@@ -12,6 +12,14 @@ _MOST_PIXELS = 60_000_000
 # Parts of red, green and blue in grey: ITU-R Recommendation BT.709.
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
+# The tag of EXIF that says how the camera was held, and what it says of pictures whose
+# width is their height.
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+# Rows are brought to grey so many at once, to need less memory.
+_ROWS = 256
+
 
 def load_image(source):
     """Load a picture as shades of grey.
@@ -51,10 +59,33 @@ def load_image(source):
            [1., 0.]], dtype=float32)
     """
     if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
-        return _from_file(source)
+        return _from_file(source)[0]
     if hasattr(source, "getbands") and hasattr(source, "convert"):
-        return _from_pillow(source)
+        return _from_pillow(source)[0]
     return _from_array(source)
+
+
+def load_page(source, longest):
+    """Load a picture of which fewer pixels do, from a JPEG in less time and memory.
+
+    Parameters
+    ----------
+    source : str, path-like, file object, PIL.Image.Image or array-like
+        What `load_image` takes.
+    longest : int
+        So many pixels by the longer side do.
+
+    Returns
+    -------
+    grey : ndarray of float32 of shape (height, width)
+        As `load_image` gives it, or the same with fewer pixels.
+    shape : tuple of int
+        Height and width of the whole picture, the right way up.
+    """
+    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+        return _from_file(source, longest)
+    grey = load_image(source)
+    return grey, grey.shape
 
 
 def _pillow():
@@ -68,10 +99,11 @@ def _pillow():
     return Image
 
 
-def _from_file(source):
+def _from_file(source, longest=None):
+    """What `load_page` returns; all pixels where no number is given."""
     if not hasattr(source, "read"):
         with open(source, "rb") as file:
-            return _from_file(file)
+            return _from_file(file, longest)
     Image = _pillow()
     name = getattr(source, "name", "The picture")
     start = source.read(12)
@@ -90,7 +122,7 @@ def _from_file(source):
     except Exception as error:  # decoders have a dozen for damage
         raise _damaged(name, error) from error
     with image:
-        return _from_pillow(image, name)
+        return _from_pillow(image, name, longest)
 
 
 def _is_heic(start):
@@ -117,17 +149,21 @@ def _damaged(name, error):
     return ImageError(f"{name} is damaged: {error or repr(error)}. Use another copy.")
 
 
-def _from_pillow(image, name="The picture"):
+def _from_pillow(image, name="The picture", longest=None):
     width, height = image.size
     if width * height > _MOST_PIXELS:
         raise ImageTooLargeError(_too_large(f"{name} has {width} x {height}"))
     try:
+        if longest is not None:
+            scale = longest / max(width, height)
+            image.draft(None, (round(width * scale), round(height * scale)))
+        upright = image.getexif().get(_ORIENTATION, 1) not in _ON_ITS_SIDE
         pixels = _pixels(image)
     except MemoryError:
         raise
     except Exception as error:
         raise _damaged(name, error) from error
-    return _from_array(pixels)
+    return _from_array(pixels), (height, width) if upright else (width, height)
 
 
 def _pixels(image):
@@ -163,20 +199,27 @@ def _from_array(source):
         )
     if pixels.shape[0] * pixels.shape[1] > _MOST_PIXELS:
         raise ImageTooLargeError(_too_large(f"This one has shape {pixels.shape}"))
-    pixels = _as_floats(pixels).reshape(*pixels.shape[:2], channels)
+    _check_values(pixels)
+    grey = np.empty(pixels.shape[:2], dtype=np.float32)
+    for start in range(0, len(grey), _ROWS):
+        rows = slice(start, start + _ROWS)
+        grey[rows] = _to_grey(_as_floats(pixels[rows]).reshape(*grey[rows].shape, -1))
+    return grey
+
+
+def _to_grey(pixels):
+    channels = pixels.shape[2]
     colours = pixels[..., : channels - 1 if channels in (2, 4) else channels]
     grey = colours @ _LUMA if channels > 2 else colours[..., 0]
     if channels in (2, 4):
         alpha = pixels[..., -1]
         grey = grey * alpha + (1 - alpha)
-    return np.ascontiguousarray(grey, dtype=np.float32)
+    return grey
 
 
-def _as_floats(pixels):
-    if pixels.dtype == bool:
-        return pixels.astype(np.float32)
-    if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+def _check_values(pixels):
+    if pixels.dtype in (bool, np.uint8, np.uint16):
+        return
     if pixels.dtype.kind != "f":
         raise ImageError(
             "An image must be of bool, uint8, uint16 or floats. Got "
@@ -189,4 +232,9 @@ def _as_floats(pixels):
             "An image of floats must be in [0, 1]. Got values from "
             f"{lowest:g} to {highest:g} instead. Divide what goes up to 255 by 255."
         )
+
+
+def _as_floats(pixels):
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32)

@@ -91,7 +91,7 @@ def normalize_digit(image, *, size=28, box_size=20):
     """
     _check_sizes(size, box_size)
     grey = shrink(load_image(image), _MOST_PIXELS)
-    ink, even = _find_ink(grey)
+    ink, even = find_ink(grey)
     if even and _is_normalized(ink, size, box_size):
         return _to_uint8(ink)
     fits = even and ink.max() >= _FULL and max(_lengths(_box(ink > 0))) == box_size
@@ -120,8 +120,20 @@ def _check_sizes(size, box_size):
         )
 
 
-def _find_ink(grey):
-    """Amounts of ink in [0, 1], and whether the paper is perfectly even."""
+def find_ink(grey):
+    """Find the ink of a picture of which it fills much.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+
+    Returns
+    -------
+    ink : ndarray of float32 of shape (height, width)
+        Amounts of ink in [0, 1].
+    even : bool
+        Whether the paper is perfectly even.
+    """
     if is_light(grey):
         grey = 1 - grey
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])

@@ -14,14 +14,32 @@ from skdigits.images._components import (
     touches_border,
     typical_height,
 )
+from skdigits.images._errors import BlankImageError
 from skdigits.images._lines import find_lines
-from skdigits.images._loading import load_image
-from skdigits.images._normalizing import fit_to_box, place
-from skdigits.images._page import ink_of_page, to_working_size
+from skdigits.images._loading import load_page
+from skdigits.images._normalizing import find_ink, fit_to_box, place
+from skdigits.images._page import (
+    MOST_PIXELS,
+    ink_of_page,
+    is_light_on_dark,
+    to_working_size,
+)
 from skdigits.images._rows import to_rows
+
+# What has fewer pixels than this by the longer side is no page, but a digit or a few.
+_PAGE_PIXELS = 100
 
 # Digits are at least this high, beside the typical one.
 _LEAST_HEIGHT = 0.4
+
+# Digits are at most this wide, beside the typical height.
+_MOST_WIDTH = 2.5
+
+# A digit has a stroke at least this long, beside the typical height.
+_LEAST_STROKE = 0.35
+
+# Faint strokes are less wide than this part of a digit.
+_FAINT_WIDTH = 0.2
 
 # The ink of digits is at least this dark, beside the typical one.
 _LEAST_STRENGTH = 0.35
@@ -106,31 +124,50 @@ def find_digits(image):
     >>> [region.image.shape for region in find_digits(page)]
     [(28, 28), (28, 28)]
     """
-    whole = load_image(image)
-    grey = to_working_size(whole)
-    if min(grey.shape) < 8:
+    whole, shape = load_page(image, MOST_PIXELS)
+    small = max(shape) < _PAGE_PIXELS
+    ink, mask = _ink_of_few(whole) if small else _ink_of_page(whole)
+    if min(ink.shape) < 8 or not mask.any():
         return []
-    ink, least = ink_of_page(grey)
-    mask = ink > least
-    lines = find_lines(ink, mask)
-    ink[lines] = 0
-    labels, strengths = label_strokes(ink, mask & ~lines)
+    pixel = max(1, max(ink.shape) / max(shape))
+    labels, strengths = label_strokes(ink, mask, pixel)
     digits = _find(labels, strengths)
+    boxes = [box for _, box in digits]
     regions = []
-    for row, indices in enumerate(to_rows([box for _, box in digits])):
+    for row, indices in enumerate(to_rows(boxes)):
         for column, index in enumerate(indices):
             parts, box = digits[index]
-            cut = touches_border(box, grey.shape)
+            cut = _is_cut(box, boxes, ink.shape)
             regions.append(
                 DigitRegion(
-                    box=_scaled(box, whole.shape, grey.shape),
+                    box=_scaled(box, shape, ink.shape),
                     row=row,
                     column=column,
-                    image=_picture(ink, labels, parts, box),
+                    image=_picture(ink, mask, labels, parts, box),
                     status="cut" if cut else "ok",
                 )
             )
     return regions
+
+
+def _ink_of_page(whole):
+    """Ink, and where there are strokes, lines removed."""
+    grey = to_working_size(whole)
+    ink, least = ink_of_page(grey, is_light_on_dark(grey))
+    mask = ink > least
+    lines = find_lines(ink, mask)
+    ink[lines] = 0
+    return ink, mask & ~lines
+
+
+def _ink_of_few(whole):
+    """The same where a digit or a few fill a small picture."""
+    try:
+        ink, _ = find_ink(whole)
+    except BlankImageError:
+        ink = np.zeros_like(whole)
+    ink = to_working_size(ink)
+    return ink, ink > _LEAST_STRENGTH
 
 
 def _find(labels, strengths):
@@ -146,16 +183,35 @@ def _find(labels, strengths):
             del strengths[label]
     split_touching(labels, strengths, height)
     digits = merge_parts(labels, strengths, height)
+    boxes = ndimage.find_objects(labels)
     strength = [max(strengths[part] for part in parts) for parts, _ in digits]
     if not digits:
         return []
-    usual = np.median(strength)
+    usual = _usual(strength, labels, digits)
     return [
         digit
         for digit, own in zip(digits, strength, strict=True)
         if lengths(digit[1])[0] >= _LEAST_HEIGHT * height
+        and lengths(digit[1])[1] <= _MOST_WIDTH * height
         and own >= _LEAST_STRENGTH * usual
+        and _has_stroke(digit[0], boxes, height)
     ]
+
+
+def _usual(strength, labels, digits):
+    """How dark most ink is: there may be more pieces of lines than digits."""
+    pixels = np.bincount(labels.ravel())
+    amounts = [pixels[parts].sum() for parts, _ in digits]
+    order = np.argsort(strength)
+    shares = np.cumsum(np.take(amounts, order))
+    return strength[order[np.searchsorted(shares, shares[-1] / 2)]]
+
+
+def _has_stroke(parts, boxes, height):
+    """Whether it is more than a row of dots, like the holes of a binding."""
+    return any(
+        max(lengths(boxes[part - 1])) >= _LEAST_STROKE * height for part in parts
+    )
 
 
 def _is_background(box, shape, height):
@@ -167,6 +223,22 @@ def _is_background(box, shape, height):
     return tall > 3 * height
 
 
+def _is_cut(box, boxes, shape):
+    """Whether it reaches a border while there is paper at the opposite one.
+
+    Pictures cut out tightly have digits at both.
+    """
+    slack = 0.15 * max(lengths(box))
+    for axis, size in enumerate(shape):
+        before = min(other[axis].start for other in boxes)
+        after = size - max(other[axis].stop for other in boxes)
+        if box[axis].start <= 1 and after > slack:
+            return True
+        if box[axis].stop >= size - 1 and before > slack:
+            return True
+    return False
+
+
 def _scaled(box, shape, new_shape):
     """The pixels of the page given that a box of the one looked at lies on."""
     sides = list(zip(box, shape, new_shape, strict=True))
@@ -175,12 +247,24 @@ def _scaled(box, shape, new_shape):
     return *starts, *stops
 
 
-def _picture(ink, labels, parts, box):
+def _picture(ink, mask, labels, parts, box):
     """A digit alone, in MNIST's format."""
     margin = max(2, round(max(lengths(box)) / 20))
     box = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
     own = np.isin(labels[box], parts)
-    share = np.minimum(ink[box] / strength_along(ink[box], own), 1)
+    own = _with_faint(own, (labels[box] == 0) & mask[box], ink[box])
+    strength = strength_along(ink[box], own, reach=0.06, least=0.25)
+    share = np.minimum(ink[box] / strength, 1)
     near = ndimage.binary_dilation(own, iterations=margin)
     near &= np.isin(labels[box], [0, *parts])
     return place(fit_to_box(np.where(near, share, 0), 20), 28)
+
+
+def _with_faint(own, others, ink):
+    """Strokes, and what goes on from them where the pen left less ink.
+
+    Shadows are wider than strokes.
+    """
+    wide = ndimage.grey_opening(ink, max(3, round(_FAINT_WIDTH * max(own.shape))))
+    labels, _ = ndimage.label(own | (others & (ink > 2 * wide)), np.ones((3, 3)))
+    return np.isin(labels, np.unique(labels[own]))
