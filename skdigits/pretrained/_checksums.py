@@ -1,6 +1,6 @@
 """Checksums of the files beside, written by `make pretrained`."""
 
 SHA256 = {
-    "digit_reader.npz": "3a568ccc3ec17d9ce6c1214f18378e09"
-    "e1aeea4bea22c7c68dc479ad8d7ccc98",
+    "digit_reader.npz": "f12720cb7c1854c6bfa59b52fd9cdb12"
+    "10524db4ba43a1f0882c28f00a196a03",
 }
