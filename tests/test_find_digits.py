@@ -354,3 +354,21 @@ def test_rows_that_slant(slope):
     boxes = sorted(region.box[:2] for region in regions if region.row == 1)
     expected = sorted(places[8:])
     np.testing.assert_allclose(boxes, expected, atol=2)
+
+
+@pytest.mark.parametrize("zoom", [4, 8])
+def test_one_digit_that_fills_a_photograph(zoom):
+    X, _ = mnist_data()
+    noise = np.random.default_rng(0).normal(0, 0.015, (36 * zoom, 36 * zoom))
+    light = np.linspace(0.85, 0.6, 36 * zoom)[:, None]
+    for row in X[::500]:
+        digit = np.kron(np.pad(row.reshape(28, 28) / 255, 4), np.ones((zoom, zoom)))
+        photograph = np.clip(light * (1 - 0.75 * digit) + noise, 0, 1)
+        assert layout(find_digits(photograph)) == [1]
+
+
+def test_one_digit_that_fills_an_even_picture():
+    X, _ = mnist_data()
+    for row in X[::200]:
+        digit = np.kron(np.pad(row.reshape(28, 28) / 255, 4), np.ones((4, 4)))
+        assert layout(find_digits(1 - digit)) == [1]

@@ -27,7 +27,7 @@ from skdigits.images._page import (
 from skdigits.images._rows import to_rows
 
 # What has fewer pixels than this by the longer side is no page, but a digit or a few.
-_PAGE_PIXELS = 100
+_PAGE_PIXELS = 300
 
 # Digits are at least this high, beside the typical one.
 _LEAST_HEIGHT = 0.4
