@@ -3,14 +3,18 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from conftest import code_blocks
 from numpy.testing import assert_allclose
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -22,6 +26,9 @@ from sklearn.model_selection import (
 
 from skdigits import DigitMLPClassifier
 from skdigits.model_selection import StackedGridSearchCV
+
+# Dask draws the pauses between its attempts to connect.
+pytestmark = pytest.mark.changes("Python's random state")
 
 GRID = {"hidden_layer_sizes": [(5, 5), (9, 4), (20, 10)]}
 NAMES = ["stacked", "grid", "randomized", "halving"]
@@ -57,20 +64,49 @@ def expected(digits):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 @pytest.mark.parametrize("name", NAMES)
 def test_joblib_backends(digits, expected, backend, name):
-    with joblib.parallel_config(backend=backend):
+    # scikit-learn sets warning filters in its threads, which are those of all.
+    with warnings.catch_warnings(), joblib.parallel_config(backend=backend):
         search = searches(n_jobs=2)[name].fit(*digits)
     assert_allclose(scores(search), expected[name], atol=1e-12)
 
 
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+class SchedulerAddress(str):
+    """Address of the cluster, in place of a LocalCluster."""
+
+    workers = (0, 1)
+
+
 @pytest.fixture(scope="module")
-def dask_client():
-    distributed = pytest.importorskip("distributed", reason="needs dask.distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+def dask_cluster():
+    """A cluster of two workers in a process of its own, whose environment it sets."""
+    pytest.importorskip("distributed", reason="needs dask.distributed")
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", CLUSTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield SchedulerAddress(process.stdout.readline().strip())
+        process.communicate()  # the end of its input ends it
+
+
+@pytest.fixture(scope="module")
+def dask_client(dask_cluster):
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(dask_cluster) as client:
         yield client
 
 
@@ -84,6 +120,7 @@ def ray():
     bases = PicklingPool.__bases__  # Ray's backend replaces them
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONBREAKPOINT", "")  # so that Ray's is taken back, too
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Ray's own, such as files left open
             ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
@@ -231,3 +268,22 @@ def test_dask_worker_killed_in_mid_search(digits, dask_client, kind):
     assert killer.killed in killer.pids
     assert killer.killed not in dask_client.ncores()
     assert_allclose(scores(search), expected, atol=1e-12)
+
+
+def test_guide_page(dask_cluster, ray, tmp_path, monkeypatch):
+    """The code of docs/guide/clusters.md, on the clusters that are running."""
+    page = Path(__file__).parents[1] / "docs/guide/clusters.md"
+    if not page.exists():
+        pytest.skip("needs a clone of the project")
+    pytest.importorskip("dask.array")
+    import distributed
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        distributed, "LocalCluster", lambda **settings: nullcontext(dask_cluster)
+    )
+    monkeypatch.setattr(ray, "init", lambda **settings: None)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    namespace = {}
+    for block in code_blocks(page):
+        exec(compile(block, page.name, "exec"), namespace)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import code_blocks
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
 
@@ -26,12 +27,16 @@ MODULES = [
 ]
 ROOT = Path(skdigits.__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guide/*.md")])
+# The guide to clusters runs in test_backends.py, which has some.
+PAGES = sorted(
+    page
+    for folder in ("docs", "docs/guide")
+    for page in ROOT.glob(f"{folder}/*.md")
+    if page.stem != "clusters"
+)
 
 # Pages that import these are skipped where they are not installed.
-NOT_EVERYWHERE = (
-    *("dask.array", "distributed", "mlxtend.data", "onnxruntime", "ray", "skops.io"),
-)
+NOT_EVERYWHERE = ("mlxtend.data", "onnxruntime", "skops.io")
 
 # An extended summary, and a "See Also" for every method, would say nothing new.
 OPTIONAL = {"ES01", "SA01"}
@@ -99,10 +104,6 @@ def test_example_runs(path):
     assert runner.summarize(verbose=False).failed == 0
 
 
-def code_blocks(page):
-    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-
-
 @pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
 def test_readme_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -117,24 +118,9 @@ def test_readme_examples_run(tmp_path, monkeypatch, capsys):
     assert "hidden_layer_sizes" in best_params
 
 
-@pytest.fixture
-def restored_joblib(monkeypatch):
-    """Ray changes a class of joblib's for good, and reports that it is used."""
-    from joblib.pool import PicklingPool
-
-    bases = PicklingPool.__bases__
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    yield
-    PicklingPool.__bases__ = bases
-
-
-# What Ray leaves open and announces when it starts.
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
-@pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_runs(page, tmp_path, monkeypatch, restored_joblib):
+def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = code_blocks(page)
     for module in NOT_EVERYWHERE:
