@@ -194,7 +194,7 @@ def load_and_predict(row, repeats):
 def service(row, repeats, *, n_clients=8, seconds=30):
     """Measure the example service under load."""
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder, "digits.joblib"))
+        path = str(Path(folder, "digits.skops"))
         with Worker("skdigits") as worker:
             worker.call("save", path=path)
         answers = []

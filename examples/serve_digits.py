@@ -2,105 +2,197 @@
 A web service that reads digits
 ===============================
 
-Loads a classifier and answers requests with Flask behind Waitress. It needs no
-TensorFlow: ``pip install --no-deps skdigits`` and then scikit-learn, joblib, flask and
-waitress are enough. ::
+Answers requests with Starlette on uvicorn, within limits that hold whatever a client
+sends. It needs no TensorFlow: scikit-learn, skops, starlette and uvicorn are enough,
+and ``pip install --no-deps skdigits``. ::
 
     python examples/serve_digits.py digits.skops
     curl http://127.0.0.1:8000/predict -H "Content-Type: application/json" \
         -d '{"images": [[0, 0.5, 1, ...]]}'
 
 An image is a list of pixels, or a list of rows of pixels, with values like those the
-classifier was trained on. The answer has a label and the probability of each class.
+classifier was trained on. The answer has the label of each image and its probability
+of each class. Without a file, the service uses the packaged digit reader.
+``GET /health`` lists the classes and the number of pixels.
+
+Clients can make it use 0.5 GB of memory at most: the largest number of connections
+times the largest body, and as much again for buffers. For encryption, users and limits
+for each address, put it behind a proxy.
 """
 
 import argparse
-from pathlib import Path
+import asyncio
+import contextlib
+import json
 
-import joblib
 import numpy as np
-import waitress
-from flask import Flask, abort, jsonify, request
-from werkzeug.exceptions import HTTPException
+import skops.io
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-LARGEST_BODY = 16 * 2**20
-MOST_IMAGES = 1000
+from skdigits.pretrained import load_digit_reader
+
+MAX_CONNECTIONS = 500
+MAX_HEADERS = 16_000  # bytes
+MAX_BODY = 500_000  # bytes: 100 images of 28 x 28 pixels in 0 to 255
+MAX_IMAGES = 100
 
 
 def load(path):
-    """A classifier from a file of skops or, if you made it yourself, of joblib."""
-    if Path(path).suffix != ".skops":
-        return joblib.load(path)
-    import skops.io
-
-    ours = {"skdigits._classifier.DigitMLPClassifier"}
-    unknown = set(skops.io.get_untrusted_types(file=path)) - ours
-    if unknown:
-        raise SystemExit(f"{path} has types that are not trusted: {sorted(unknown)}")
-    return skops.io.load(path, trusted=sorted(ours))
+    """Return the classifier in a file of skops, which builds trusted types alone."""
+    trusted = [
+        "skdigits._classifier.DigitMLPClassifier",
+        "skdigits.augmentation.RandomDistortion",  # the parameter `augment`
+    ]
+    return skops.io.load(path, trusted=trusted)
 
 
-def make_app(classifier):
-    """The service as a WSGI application."""
-    app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    n_pixels = classifier.n_features_in_
-    classes = classifier.classes_.tolist()
+def make_app(classifier, timeout):
+    """Return the service as an ASGI application."""
+    turns = asyncio.Semaphore(2)  # bounds the memory of JSON and NumPy
+    about = {
+        "classes": classifier.classes_.tolist(),
+        "pixels": classifier.n_features_in_,
+    }
 
-    @app.get("/")
-    def about():
-        return jsonify(classes=classes, pixels=n_pixels)
+    async def health(request):
+        return JSONResponse({"status": "ok", **about})
 
-    @app.post("/predict")
-    def predict():
+    async def predict(request):
+        body = await read_body(request, timeout)
         try:
-            # Itself answers 415 to another content type, 400 to what isn't JSON.
-            body = request.get_json()
-        except RecursionError:
-            abort(400, "expected JSON that is not nested so deeply")
-        X = images_in(body, n_pixels)
-        try:
-            probabilities = classifier.predict_proba(X)
-        except ValueError as error:  # values far from any image's
-            abort(422, str(error))
-        labels = classifier.classes_[probabilities.argmax(axis=1)]
-        return jsonify(labels=labels.tolist(), probabilities=probabilities.tolist())
+            async with asyncio.timeout(timeout), turns:
+                if await request.is_disconnected():
+                    raise HTTPException(400, "the connection ended")
+                # In a thread, so that the event loop stays free.
+                answer = await asyncio.to_thread(read_digits, classifier, body)
+        except TimeoutError:
+            raise HTTPException(503, "too many requests, try again later") from None
+        return JSONResponse(answer)
 
-    @app.errorhandler(HTTPException)
-    def explain(error):
-        return jsonify(error=error.description), error.code
+    async def explain(request, error):
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
-    return app
+    return Starlette(
+        routes=[Route("/health", health), Route("/predict", predict, methods=["POST"])],
+        exception_handlers={HTTPException: explain},
+    )
 
 
-def images_in(body, n_pixels):
-    """The images of a request as rows, or an answer that says what is wrong."""
-    images = body.get("images") if isinstance(body, dict) else None
-    if not isinstance(images, list) or not 1 <= len(images) <= MOST_IMAGES:
-        abort(422, f'expected {{"images": [...]}} with 1 to {MOST_IMAGES} images')
+async def read_body(request, timeout):
+    """Return the body of a request, and read no more of it than the limit."""
+    content_type = request.headers.get("Content-Type", "").partition(";")[0]
+    if content_type.strip().lower() != "application/json":
+        raise HTTPException(415, "expected Content-Type: application/json")
+    too_large = HTTPException(413, f"expected a body of at most {MAX_BODY} bytes")
+    if int(request.headers.get("Content-Length", 0)) > MAX_BODY:
+        raise too_large
+    body = bytearray()
     try:
-        X = np.array(images)
-    except ValueError:
-        abort(422, "expected images that all have the same size")
-    X = X.reshape(len(X), -1)
-    if X.shape[1] != n_pixels:
-        abort(422, f"expected images of {n_pixels} pixels, got {X.shape[1]}")
-    if X.dtype.kind not in "iuf" or not np.isfinite(X).all():
-        abort(422, "expected pixels that are finite numbers")
-    return X.astype(np.float32)
+        async with asyncio.timeout(timeout):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise too_large
+    except TimeoutError:
+        raise HTTPException(408, f"expected the body within {timeout} s") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the connection ended") from None
+    return body
+
+
+def read_digits(classifier, body):
+    """Return the answer to a body, or raise an error that says what is wrong."""
+    try:
+        # Integers as floats: int() is slow on thousands of digits.
+        request = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "expected a body of JSON") from None
+    images = request.get("images") if isinstance(request, dict) else None
+    if not isinstance(images, list) or not 1 <= len(images) <= MAX_IMAGES:
+        raise HTTPException(422, f'expected {{"images": [1 to {MAX_IMAGES} images]}}')
+    try:
+        X = np.array([pixels_of(image, classifier.n_features_in_) for image in images])
+        probabilities = classifier.predict_proba(X)
+    except ValueError as error:  # from predict_proba: NaN, infinity or huge values
+        raise HTTPException(422, str(error)) from None
+    labels = classifier.classes_[probabilities.argmax(axis=1)]
+    return {"labels": labels.tolist(), "probabilities": probabilities.tolist()}
+
+
+def pixels_of(image, n_pixels):
+    """Return an image as a list of floats. NumPy must not see other JSON.
+
+    It would make a huge array of a long string among others, for example.
+    """
+    pixels = image if isinstance(image, list) else [image]
+    if all(isinstance(row, list) for row in pixels):
+        if len(set(map(len, pixels))) > 1:
+            raise ValueError("expected rows of pixels that all have the same length")
+        pixels = [pixel for row in pixels for pixel in row]
+    if len(pixels) != n_pixels:
+        raise ValueError(f"expected images of {n_pixels} pixels, got {len(pixels)}")
+    if any(type(pixel) is not float for pixel in pixels):
+        raise ValueError("expected pixels that are numbers")
+    return pixels
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP that limits the number of connections, and the time that each may take.
+
+    uvicorn itself waits for headers, and for a client to take its answer, without end.
+    """
+
+    timeout = 10  # seconds for a request, and as long again for its answer
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.deadline = self.loop.call_later(2 * self.timeout, transport.abort)
+        # Tasks too: they go on when their clients have gone.
+        if max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS:
+            transport.write(
+                b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                b"Connection: close\r\nContent-Type: application/json\r\n\r\n"
+                b'{"error": "too many connections, try again later"}'
+            )
+            transport.close()
+
+    def connection_lost(self, error):
+        self.deadline.cancel()
+        super().connection_lost(error)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Serve a digit classifier.")
-    parser.add_argument("classifier", help="file of skops (.skops) or joblib")
+    parser.add_argument("classifier", nargs="?", help="file of skops")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--timeout", type=float, default=10, help="of a request, in s")
     args = parser.parse_args()
-    server = waitress.create_server(
-        make_app(load(args.classifier)), host=args.host, port=args.port, threads=8
+    classifier = load(args.classifier) if args.classifier else load_digit_reader()
+    BoundedProtocol.timeout = args.timeout
+    config = uvicorn.Config(
+        make_app(classifier, args.timeout),
+        host=args.host,
+        port=args.port,
+        http=BoundedProtocol,
+        h11_max_incomplete_event_size=MAX_HEADERS,
+        # One request a connection, so that the deadline of one is that of the other.
+        headers=[("Connection", "close")],
+        ws="none",
+        log_level="error",
     )
-    print(f"Listening on http://{args.host}:{server.effective_port}", flush=True)
-    server.run()
+    listener = config.bind_socket()
+    listener.listen()  # from here on, clients can connect
+    address = f"http://{args.host}:{listener.getsockname()[1]}"
+    print(f"Listening on {address}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
