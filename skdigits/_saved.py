@@ -6,6 +6,7 @@ the parameters, the fitted attributes, and the stamp that is put on it here.
 
 import warnings
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 
@@ -30,6 +31,12 @@ _NEEDED = _PRIVATE_STATE | {
     "n_features_in_",
     "n_outputs_",
     "out_activation_",
+}
+_SCALARS = {
+    "n_features_in_": Integral,
+    "n_outputs_": Integral,
+    "out_activation_": str,
+    "_activation": str,
 }
 
 
@@ -80,6 +87,9 @@ def _check_fitted(state):
     missing = sorted(_NEEDED - state.keys())
     if missing:
         raise _damaged(f"{missing} are missing")
+    for name, kind in _SCALARS.items():
+        if not isinstance(state[name], kind):
+            raise _damaged(f"its {name} is {state[name]!r}")
     coefs, intercepts = state["coefs_"], state["intercepts_"]
     for arrays in (coefs, intercepts):
         if not isinstance(arrays, list) or len(arrays) != len(coefs) or not arrays:
@@ -108,8 +118,8 @@ def _check_fitted(state):
     if not isinstance(classes, np.ndarray) or classes.shape != (n_classes,):
         raise _damaged(f"its classes are {classes!r}, where {n_classes} are expected")
     activation, rescale = state["_activation"], state["_rescale"]
-    if activation not in list(ACTIVATIONS):
-        raise _damaged(f"its activation is {activation!r}")
+    if activation not in ACTIVATIONS:
+        raise _damaged(f"its _activation is {activation!r}")
     if rescale is not None and not (
         isinstance(rescale, float) and 0 < rescale < np.inf
     ):
