@@ -1,0 +1,148 @@
+"""Grouping networks that can be trained by one program."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skdigits import DigitMLPClassifier
+from skdigits._job import Job, Progress, TrainingData
+from skdigits._network import Network
+from skdigits._stacking import RowsOf, make_stacks
+
+RNG = np.random.default_rng(0)
+# Two folds of 40 rows, of which the second differs in type, and a longer one.
+FOLDS = [
+    RNG.normal(size=(40, 4)).astype("f4"),
+    sp.csr_matrix(RNG.normal(size=(40, 4)).astype("f4")),
+    RNG.normal(size=(70, 4)).astype("f4"),
+]
+# Parameters that shape a program; the others are its arguments.
+SHAPING = {
+    "activation": ["relu", "tanh"],
+    "batch_size": [16, 32],
+    "max_iter": [5, 6],
+    "solver": ["adam", "sgd"],
+}
+OTHERS = {
+    "alpha": [0.0, 0.1],
+    "learning_rate": ["constant", "cosine"],
+    "learning_rate_init": [0.01, 0.02],
+    "label_smoothing": [0.0, 0.1],
+}
+
+
+def make_task(fold=0, sizes=(3,), dropout=(), batch_norm=False, seed=0, **params):
+    X = FOLDS[fold]
+    n_rows = X.shape[0]
+    network = Network(
+        4,
+        sizes,
+        3,
+        "softmax",
+        params.get("activation", "relu"),
+        dropout=dropout,
+        batch_norm=batch_norm,
+    )
+    params = DigitMLPClassifier(**{"max_iter": 5, **params})
+    data = TrainingData(X, np.arange(n_rows) % 3, np.ones(n_rows))
+    return Job(network, params, data, Progress.start(network, seed))
+
+
+@st.composite
+def tasks(draw):
+    n_layers = draw(st.integers(1, 2))
+    options = {
+        "fold": draw(st.integers(0, len(FOLDS) - 1)),
+        "sizes": draw(st.tuples(*[st.sampled_from([2, 5, 30])] * n_layers)),
+        "batch_norm": draw(st.sampled_from([False, False, True])),
+        "seed": draw(st.integers(0, 1)),
+    }
+    if draw(st.booleans()):
+        options["dropout"] = draw(st.sampled_from([0.0, 0.2])), *[0.1] * n_layers
+    for name, values in (SHAPING | OTHERS).items():
+        # Mostly the same, or hardly any would go together.
+        options[name] = draw(st.sampled_from([values[0]] * 3 + values[1:]))
+    return make_task(**options)
+
+
+def shaping(task):
+    """What must be the same where networks share a program."""
+    network = task.network
+    return (
+        *(getattr(task.params, name) for name in SHAPING),
+        *(network.activation, network.dtype, len(network.hidden_layer_sizes)),
+        -(-task.data.n_samples // task.params.batch_size),
+    )
+
+
+@given(st.lists(tasks(), min_size=1, max_size=12), st.integers(1, 4))
+def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
+    groups = make_stacks(tasks, n_groups)
+    assert sorted(n for _, numbers in groups for n in numbers) == [*range(len(tasks))]
+    for group, numbers in groups:
+        members = [tasks[number] for number in numbers]
+        assert len(group.jobs) == len(group.packing.places) == len(members)
+        assert len({shaping(task) for task in members}) == 1
+        assert len(members) == 1 or not any(task.network.batch_norm for task in members)
+        assert group.penalized or not any(task.params.alpha for task in members)
+        for task, job, source, place in zip(
+            members, group.jobs, group.source_of, group.packing.places, strict=True
+        ):
+            assert group.sources[source] is task.data.X
+            assert job.data.X is None
+            assert task.data.X is not None
+            assert (job.params, job.progress) == (task.params, task.progress)
+            for start, size, width in zip(
+                place.starts,
+                task.network.hidden_layer_sizes,
+                group.packing.widths,
+                strict=True,
+            ):
+                assert start + size <= width
+        assert len(set(map(id, group.sources))) == len(group.sources)
+
+
+def test_arguments_of_a_program_may_differ_within_a_group():
+    tasks = [make_task()]
+    tasks += [make_task(**{name: values[1]}) for name, values in OTHERS.items()]
+    tasks += [make_task(sizes=(30,)), make_task(seed=1), make_task(fold=1)]
+    [(group, numbers)] = make_stacks(tasks)
+    assert sorted(numbers) == list(range(len(tasks)))
+    assert not group.same_rate
+    assert len(group.sources) == 2
+    # A training with another seed or other rows has an order of rows of its own.
+    assert group.packing.n_streams == 3
+
+
+@pytest.mark.parametrize("name", SHAPING)
+def test_parameters_that_shape_a_program_separate_groups(name):
+    one, other = (make_task(**{name: value}) for value in SHAPING[name])
+    assert len(make_stacks([one, other])) == 2
+
+
+def test_a_network_with_callbacks_is_trained_alone():
+    import keras
+
+    tasks = [make_task(), make_task(), make_task(callbacks=[keras.callbacks.History()])]
+    assert sorted(len(numbers) for _, numbers in make_stacks(tasks)) == [1, 2]
+
+
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_there_is_a_group_for_every_worker(n_tasks, n_workers):
+    groups = make_stacks([make_task(seed=n) for n in range(n_tasks)], n_workers)
+    assert len(groups) >= min(n_workers, n_tasks)
+    # All but the last have one shape, so that they share a program.
+    packings = [group.packing for group, _ in groups]
+    assert len({(p.n_streams, p.n_blocks, p.widths) for p in packings}) == 1
+
+
+@given(st.lists(st.integers(0, 39), min_size=1, max_size=10), st.data())
+def test_rows_of_an_array_are_taken_when_asked_for(numbers, data):
+    numbers = np.array(numbers)
+    rows = RowsOf(numbers, FOLDS[0])
+    assert rows.shape == (len(numbers), 4)
+    assert rows.dtype == np.float32
+    order = data.draw(st.permutations(range(len(numbers))))
+    np.testing.assert_array_equal(rows[np.array(order)], FOLDS[0][numbers][order])

@@ -1,0 +1,86 @@
+"""Packing networks of different widths into blocks of one shape."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skdigits._packing import _cost, pack
+
+
+@st.composite
+def networks(draw):
+    """Networks of one depth in consecutive streams, as (stream, layer sizes)."""
+    n_layers = draw(st.integers(1, 3))
+    sizes = st.tuples(*[st.integers(1, 200)] * n_layers)
+    in_streams = draw(st.lists(st.lists(sizes, min_size=1, max_size=8), min_size=1))
+    listed = [(n, sizes) for n, stream in enumerate(in_streams) for sizes in stream]
+    return draw(st.permutations(listed))
+
+
+n_features = st.integers(1, 1000)
+n_outputs = st.integers(1, 12)
+
+
+def assert_fits(packing, networks):
+    """Hold that each network has units of its own, inside the shape of the blocks."""
+    used = np.zeros((packing.n_streams, packing.n_blocks, len(packing.widths)), object)
+    used.fill(frozenset())
+    numbers = set()
+    for place, (_, sizes) in zip(packing.places, networks, strict=True):
+        assert place.stream in range(packing.n_streams)
+        assert place.block in range(packing.n_blocks)
+        assert place.number in range(packing.n_networks)
+        assert place.index not in numbers
+        numbers.add(place.index)
+        for layer, (start, size) in enumerate(zip(place.starts, sizes, strict=True)):
+            units = frozenset(range(start, start + size))
+            assert units <= set(range(packing.widths[layer]))
+            assert not units & used[place.block_index][layer]
+            used[place.block_index][layer] |= units
+
+
+@given(networks(), n_features, n_outputs)
+def test_every_network_has_a_place_of_its_own(networks, n_features, n_outputs):
+    packing = pack(networks, n_features, n_outputs)
+    assert [place.stream for place in packing.places] == [n for n, _ in networks]
+    assert_fits(packing, networks)
+
+
+@given(networks(), n_features, n_outputs)
+def test_never_costs_more_than_padding_to_the_widest(networks, n_features, n_outputs):
+    packing = pack(networks, n_features, n_outputs)
+    cost = packing.n_blocks * _cost(
+        packing.widths, packing.n_networks, n_features, n_outputs
+    )
+    widest = np.max([sizes for _, sizes in networks], axis=0)
+    streams = [stream for stream, _ in networks]
+    n_blocks = max(streams.count(stream) for stream in streams)
+    assert cost <= n_blocks * _cost(widest, 1, n_features, n_outputs)
+
+
+def test_two_narrow_networks_share_a_block_of_the_widest_size():
+    packing = pack([(0, (50, 50)), (0, (100, 100)), (0, (50, 50))], 64, 10)
+    assert (packing.n_blocks, packing.widths) == (2, (100, 100))
+    narrow, wide, other = packing.places
+    assert narrow.block == other.block != wide.block
+    assert {narrow.starts, other.starts} == {(0, 0), (50, 50)}
+
+
+@given(networks(), st.data())
+def test_parts_keep_networks_where_they_are_in_their_block(networks, data):
+    packing = pack(networks, 64, 10)
+    shape = tuple(
+        data.draw(st.sampled_from([n for n in range(1, size + 1) if size % n == 0]))
+        for size in (packing.n_streams, packing.n_blocks)
+    )
+    tiles = {}
+    for number, place in enumerate(packing.places):
+        tile = place.stream // shape[0], place.block // shape[1]
+        tiles.setdefault(tile, []).append(number)
+    for numbers in tiles.values():
+        part = packing.part(shape, numbers)
+        assert (part.n_streams, part.n_blocks) == shape
+        assert_fits(part, [networks[number] for number in numbers])
+        for number, place in zip(numbers, part.places, strict=True):
+            whole = packing.places[number]
+            assert (place.number, place.starts) == (whole.number, whole.starts)
