@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import io
 import json
-import pickle
+import os
 import re
 import struct
 import sys
@@ -20,7 +20,6 @@ import pytest
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-import skdigits
 from skdigits import _mnist_files
 from skdigits.datasets import fetch_mnist
 
@@ -32,8 +31,8 @@ IDX_NAMES = {
 }
 ARFF = "openml/openml.org/data/v1/download/52667/mnist_784.arff.gz"
 OLDER_ARFF = "openml/openml.org/data/v1/download/52667.gz"
-# The project's data for development, which lie beside some checkouts.
-TRAINING_SET = Path(skdigits.__file__).parents[2] / "shared/data/mnist_train.npz"
+# One for each form the content of a file can have.
+FORMS = ["npz", "idx", "OpenML"]
 
 
 def idx(array, magic=None, shape=None):
@@ -450,7 +449,7 @@ def assert_refused(home, path, match=None):
     assert str(error.value).endswith("\nDelete it and fetch the data again.")
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", FORMS)
 @pytest.mark.parametrize("key", IDX_NAMES)
 def test_one_wrong_number(tmp_path, arrays, source, key):
     arrays[key] = arrays[key].copy()
@@ -461,17 +460,16 @@ def test_one_wrong_number(tmp_path, arrays, source, key):
         fetch_mnist(data_home=tmp_path)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("key", ["y_train", "y_test"])
-def test_labels_out_of_range(tmp_path, arrays, source, key):
-    arrays[key] = arrays[key].copy()
-    arrays[key][3] = 10
+@pytest.mark.parametrize("source", FORMS)
+def test_labels_out_of_range(tmp_path, arrays, source):
+    arrays["y_test"] = arrays["y_test"].copy()
+    arrays["y_test"][3] = 10
     SOURCES[source](tmp_path, arrays)
-    with pytest.raises(ValueError, match=f"{key} must be digits, 0 to 9. Got 10."):
+    with pytest.raises(ValueError, match=r"y_test must be digits, 0 to 9\. Got 10\."):
         fetch_mnist(data_home=tmp_path)
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", FORMS)
 def test_images_in_another_order(tmp_path, arrays, source):
     for key in ("x_train", "y_train"):
         arrays[key] = arrays[key][::-1]
@@ -480,55 +478,17 @@ def test_images_in_another_order(tmp_path, arrays, source):
         fetch_mnist(data_home=tmp_path)
 
 
-@pytest.mark.parametrize("source", ["npz", "idx", "idx.gz", "OpenML"])
-def test_no_damage_passes_or_raises_anything_else(tmp_path, arrays, source):
-    rng = np.random.default_rng(0)
-    SOURCES[source](tmp_path, arrays)
-    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
-    for _ in range(150):
-        path = paths[rng.integers(len(paths))]
-        whole = path.read_bytes()
-        # Half of it in the first bytes and the last, where the structure is.
-        near, anywhere = rng.integers([-64, 0], [64, len(whole)])
-        i = (near if rng.random() < 0.5 else anywhere) % len(whole)
-        damaged = bytearray(whole)
-        if rng.random() < 0.5:
-            damaged[i] ^= int(rng.integers(1, 256))
-        else:
-            del damaged[i:]
-        path.write_bytes(damaged)
-        try:
-            mnist = fetch_mnist(data_home=tmp_path, download_if_missing=False)
-        except ValueError as error:
-            message = str(error)
-        else:
-            message = None  # it was a time stamp, say
-            assert_is(mnist, arrays)
-        assert message is None or message.startswith(f"{path} is damaged, or is not")
-        path.write_bytes(whole)
-
-
-NOT_MNIST = {
-    "empty": b"",
-    "text": b"<html>Not found</html>",
-    "pickle": pickle.dumps({"x_train": 1}),
-    "start of a zip file": b"PK\x03\x04",
-    "start of a gzip file": b"\x1f\x8b\x08\x00",
-}
-
-
-@pytest.mark.parametrize("content", NOT_MNIST.values(), ids=NOT_MNIST)
-@pytest.mark.parametrize("source", ["npz", "idx", "idx.gz", "OpenML"])
-def test_a_file_of_another_kind(tmp_path, arrays, source, content):
+@pytest.mark.parametrize("source", FORMS)
+def test_a_file_of_another_kind(tmp_path, arrays, source):
     SOURCES[source](tmp_path, arrays)
     for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
         whole = path.read_bytes()
-        path.write_bytes(content)
+        path.write_bytes(b"<html>Not found</html>")
         assert_refused(tmp_path, path)
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("name", ["mnist.npz", *IDX_NAMES.values(), ARFF])
+@pytest.mark.parametrize("name", ["mnist.npz", IDX_NAMES["x_test"], ARFF])
 def test_folder_in_the_place_of_a_file(tmp_path, arrays, name):
     if name in IDX_NAMES.values():
         write_idx(tmp_path, arrays)
@@ -597,11 +557,10 @@ def test_pickles_in_npz_are_not_opened(tmp_path, arrays):
         (lambda x: idx(x) + b"0", "must have 47056 bytes, unpacked. Got more instead"),
     ],
 )
-@pytest.mark.parametrize("compress", [lambda content: content, gzip.compress])
-def test_idx_files_of_another_kind(tmp_path, arrays, content, match, compress):
+def test_idx_files_of_another_kind(tmp_path, arrays, content, match):
     write_idx(tmp_path, arrays)
     path = tmp_path / IDX_NAMES["x_train"]
-    write(path, compress(content(arrays["x_train"])))
+    write(path, gzip.compress(content(arrays["x_train"])))
     assert_refused(tmp_path, path, match)
 
 
@@ -659,7 +618,7 @@ def test_headers_that_claim_a_huge_size(tmp_path, arrays, memory):
 
 
 def test_files_that_unpack_to_a_huge_size(tmp_path, arrays, memory):
-    zeros = np.zeros((100_000, 28, 28), dtype=np.uint8)
+    zeros = np.zeros((30_000, 28, 28), dtype=np.uint8)
     packed = gzip.compress(idx(arrays["x_train"]) + zeros.tobytes(), compresslevel=1)
     packed_zeros = npz({**arrays, "x_train": zeros})
     del zeros
@@ -670,7 +629,7 @@ def test_files_that_unpack_to_a_huge_size(tmp_path, arrays, memory):
     assert_refused(tmp_path, path, "must have 47056 bytes, unpacked. Got more")
     path = tmp_path / "mnist.npz"
     write(path, packed_zeros)
-    assert_refused(tmp_path, path, r"Got uint8 of shape \(100000, 28, 28\)")
+    assert_refused(tmp_path, path, r"Got uint8 of shape \(30000, 28, 28\)")
     assert memory() < 10
 
 
@@ -695,10 +654,12 @@ def test_real_size(tmp_path, monkeypatch, memory):
     assert (mnist.test_indices[[0, -1]] == [60_000, 69_999]).all()
 
 
-@pytest.mark.skipif(not TRAINING_SET.exists(), reason="needs the development data")
 def test_checksum_of_the_training_labels(tmp_path):
+    folder = os.environ.get("SKDIGITS_TEST_DATA")
+    if folder is None:
+        pytest.skip("SKDIGITS_TEST_DATA does not name the folder of development data")
     # The labels are MNIST's; the images lost a grey level on their way.
-    with np.load(TRAINING_SET) as arrays:
+    with np.load(Path(folder) / "mnist_train.npz") as arrays:
         x_train, y_train = arrays["x"], arrays["y"]
     zeros = np.zeros((10_000, 28, 28), dtype=np.uint8)
     arrays = {"x_train": x_train, "y_train": y_train, "x_test": zeros}
