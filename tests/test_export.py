@@ -78,11 +78,17 @@ def test_predictions_of_dtypes_and_numbers_of_classes(digits, labels, dtype, n_c
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "relu", "tanh"])
-@pytest.mark.parametrize("params", [{}, {"batch_norm": True}])
-@pytest.mark.parametrize("sizes", [(9,), (12, 9, 7)])
-def test_predictions_of_networks(digits, activation, params, sizes):
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"hidden_layer_sizes": (9,)},
+        {"hidden_layer_sizes": (12, 9, 7), "batch_norm": True},
+    ],
+    ids=["one layer", "three layers"],
+)
+def test_predictions_of_networks(digits, activation, params):
     X, y = digits[0].astype(float), digits[1]
-    clf = quick(hidden_layer_sizes=sizes, activation=activation, **params).fit(X, y)
+    clf = quick(activation=activation, **params).fit(X, y)
     assert_same_predictions(to_onnx(clf), clf, X)
 
 
@@ -255,9 +261,11 @@ TRANSFORMERS = {
 }
 
 
-@pytest.mark.parametrize("n_classes", [1, 2, 10])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("transformers", TRANSFORMERS)
+@pytest.mark.parametrize(
+    ("transformers", "dtype", "n_classes"),
+    [(transformers, "float64", 10) for transformers in TRANSFORMERS]
+    + [("scaled PCA", dtype, n) for n in (1, 2) for dtype in ("float32", "float64")],
+)
 def test_pipelines(digits, labels, transformers, dtype, n_classes):
     X = digits[0].astype(dtype)
     pipeline = make_pipeline(*TRANSFORMERS[transformers], quick())
@@ -295,8 +303,15 @@ def test_pipeline_of_a_classifier_alone_is_the_classifier(fitted):
     assert to_onnx(make_pipeline(fitted)) == to_onnx(fitted)
 
 
-@pytest.mark.parametrize("search_class", [GridSearchCV, StackedGridSearchCV])
-@pytest.mark.parametrize("place", ["alone", "around", "inside"])
+@pytest.mark.parametrize(
+    ("search_class", "place"),
+    [
+        (GridSearchCV, "alone"),
+        (GridSearchCV, "around"),
+        (StackedGridSearchCV, "around"),
+        (StackedGridSearchCV, "inside"),
+    ],
+)
 def test_searches(digits, search_class, place):
     X, y = digits
     if place == "around":
@@ -325,8 +340,7 @@ def test_subclass(digits):
 # With skl2onnx itself
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize(("dtype", "n_classes"), [("float32", 10), ("float64", 2)])
 @pytest.mark.parametrize(
     "around",
     [

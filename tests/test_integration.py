@@ -210,19 +210,14 @@ def test_learning_curve_rises(digits):
     assert scores[1].mean() > scores[0].mean() + 0.1
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_two_jobs_give_the_scores_of_one(digits, backend):
+# scikit-learn sets the filters in each thread; for processes see test_backends.
+@pytest.mark.changes("warning filters")
+def test_two_jobs_give_the_scores_of_one(digits):
     X, y = digits
     clf = quick(dropout=0.1)
     alone = cross_val_score(clf, X, y, cv=4, scoring="neg_log_loss")
-    try:
-        with joblib.parallel_config(backend):
-            together = cross_val_score(
-                clf, X, y, cv=4, scoring="neg_log_loss", n_jobs=2
-            )
-    finally:
-        if backend == "loky":
-            joblib.externals.loky.get_reusable_executor().shutdown(wait=True)
+    with joblib.parallel_config("threading"):
+        together = cross_val_score(clf, X, y, cv=4, scoring="neg_log_loss", n_jobs=2)
     np.testing.assert_array_equal(together, alone)
 
 
@@ -554,8 +549,14 @@ def test_labels_in_a_series(digits, to_series):
     assert clf.score(X, to_series(names.tolist())) > 0.9
 
 
-@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_matrix, sp.csr_array])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+@pytest.mark.parametrize(
+    ("container", "dtype"),
+    [
+        (sp.csr_matrix, np.float32),
+        (sp.csc_matrix, np.float64),
+        (sp.csr_array, np.uint8),
+    ],
+)
 def test_sparse_rows_are_as_good_as_dense(digits, container, dtype):
     X, y = digits
     X = (16 * X).astype(dtype)
