@@ -5,10 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo mnist pretrained test lint format test-oldest bench docs test-docs clean
+.PHONY: help demo mnist pretrained test test-anywhere coverage lint format \
+  test-oldest bench docs test-docs clean
+
+# A worker holds TensorFlow and what it has compiled, about 1.5 GB.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to demo/
 	$(BIN)/python examples/plot_digit_recognition.py
@@ -19,8 +23,14 @@ mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE fo
 pretrained: $(VENV)/installed-pretraining  ## Train the reader of skdigits.pretrained, about an hour; DATA=FILE
 	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
-test: $(VENV)/installed-test  ## Run the test suite, doctests included
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-test  ## Run the test suite, doctests included, a few minutes
+	$(BIN)/python -m pytest $(IN_PARALLEL)
+
+test-anywhere: $(VENV)/installed-test  ## Run it as other machines would, about an hour
+	$(BIN)/python tests/anywhere.py $(VARIANTS)
+
+coverage: $(VENV)/installed-test  ## Run it and report branch coverage by module
+	$(BIN)/python -m pytest $(IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 lint: $(VENV)/installed-lint  ## Check style and formatting
 	$(BIN)/ruff check
@@ -32,7 +42,7 @@ format: $(VENV)/installed-lint  ## Apply what lint would change
 
 # The lowest versions that pyproject.toml admits, resolved by uv.
 test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(IN_PARALLEL)
 
 bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md

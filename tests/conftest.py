@@ -1,6 +1,7 @@
 """Fixtures that several test files share, and a check that no test leaves traces."""
 
 import os
+import random
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.utils import check_random_state
 
 # Variables that TensorFlow, Ray and threadpoolctl set when they are imported, and
 # pytest when it runs a test.
@@ -28,6 +30,7 @@ def digits():
 
 def process_state():
     """The global state that every test must leave as it was."""
+    _, keys, *rest = check_random_state(None).get_state()
     return {
         "environment": {
             name: value
@@ -37,8 +40,15 @@ def process_state():
         "working directory": os.getcwd(),
         # Hidden files are caches of the test tools.
         "files in the working directory": {f for f in os.listdir() if f[0] != "."},
+        "NumPy's random state": (keys.tolist(), rest),
         "NumPy's error handling": np.geterr(),
-        "warning filters": list(warnings.filters),
+        "Python's random state": random.getstate(),
+        # Keras imports requests, which sets filters for warnings of its own.
+        "warning filters": [
+            entry
+            for entry in warnings.filters
+            if not entry[2].__module__.startswith(("requests.", "urllib3."))
+        ],
         # joblib keeps its worker processes for the next call, and a thread for them.
         "threads": {
             thread

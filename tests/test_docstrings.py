@@ -38,6 +38,9 @@ PAGES = sorted(
 # Pages that import these are skipped where they are not installed.
 NOT_EVERYWHERE = ("mlxtend.data", "onnxruntime", "skops.io")
 
+# Not every example sets a seed.
+pytestmark = pytest.mark.changes("NumPy's random state", "Python's random state")
+
 # An extended summary, and a "See Also" for every method, would say nothing new.
 OPTIONAL = {"ES01", "SA01"}
 

@@ -6,6 +6,9 @@ import pytest
 
 from skdigits import DigitMLPClassifier
 
+# Keras draws the seeds of a model's layers.
+pytestmark = pytest.mark.changes("Python's random state")
+
 
 def outputs(model, X):
     """The outputs of `model.predict`, without compiling a function for it."""
@@ -93,7 +96,12 @@ def test_two_classes_have_one_logit_and_its_accuracy(digits):
 def test_there_and_back(digits, batch_norm):
     X, y = digits
     clf = DigitMLPClassifier(
-        (20, 10), activation="tanh", batch_norm=batch_norm, rescale=0.5, max_iter=5
+        (20, 10),
+        activation="tanh",
+        batch_norm=batch_norm,
+        rescale=0.5,
+        max_iter=5,
+        random_state=0,
     ).fit(X, y)
     back = DigitMLPClassifier.from_keras(clf.to_keras())
     np.testing.assert_allclose(back.predict_proba(X), clf.predict_proba(X), atol=1e-6)
@@ -178,7 +186,8 @@ def test_taken_model_is_trained_on(digits):
     model = keras.Sequential(
         [keras.Input((64,)), LAYERS.Dense(20, "relu"), LAYERS.Dense(10)]
     )
-    clf = DigitMLPClassifier.from_keras(model).set_params(learning_rate_init=0.01)
+    clf = DigitMLPClassifier.from_keras(model)
+    clf.set_params(learning_rate_init=0.01, random_state=0)
     before = clf.score(X, y)
     for _ in range(15):
         clf.partial_fit(X, y)

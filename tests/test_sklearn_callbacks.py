@@ -62,7 +62,7 @@ def test_a_callback_can_stop_training(digits):
 def test_callbacks_are_torn_down_where_fit_fails(digits):
     X, y = digits
     journal = Journal()
-    clf = DigitMLPClassifier(solver="sgd", learning_rate_init=1e30, max_iter=3)
+    clf = DigitMLPClassifier(solver="sgd", learning_rate_init=1e30, random_state=0)
     clf.set_callbacks(journal)
     before = vars(clf).copy()
     with pytest.raises(ValueError, match="diverged"):
@@ -111,6 +111,6 @@ def test_stacked_search_tells_its_own_callbacks(digits):
 
 
 def test_stacked_search_refuses_callbacks_of_its_classifier(digits):
-    clf = DigitMLPClassifier(max_iter=2).set_callbacks(Journal())
+    clf = DigitMLPClassifier(random_state=0).set_callbacks(Journal())
     with pytest.raises(ValueError, match="set_callbacks"):
         StackedGridSearchCV(clf, {"alpha": [0.0]}).fit(*digits)

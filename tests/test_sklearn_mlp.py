@@ -17,6 +17,10 @@ from sklearn.neural_network.tests import test_mlp
 from skdigits import DigitMLPClassifier
 
 
+# Not every test of scikit-learn's sets a seed.
+pytestmark = pytest.mark.changes("NumPy's random state")
+
+
 class RateRecorder(keras.callbacks.Callback):
     """Notes the learning rate after each epoch."""
 
