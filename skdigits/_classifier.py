@@ -15,6 +15,7 @@ from skdigits._distortion import Distortion
 from skdigits._job import Job, Progress, Trained, TrainingData, known
 from skdigits._keras_models import read_keras, to_keras
 from skdigits._network import Network, unfold
+from skdigits._optimizer import check_copies
 from skdigits._saved import is_fitted_state, opened, stamp
 from skdigits._sklearn_callbacks import (
     CallbackSupportMixin,
@@ -63,7 +64,11 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     solver : {'adam', 'adamw', 'sgd'} or keras.optimizers.Optimizer, default='adam'
         What minimises the loss: Adam, AdamW with Keras's weight decay, stochastic
         gradient descent with Nesterov momentum 0.9, or a copy of a Keras optimizer,
-        which brings its own learning rate and is itself left as it is.
+        which brings its own learning rate and is itself left as it is. Copies are
+        made by its `get_config`; an optimizer that has settings which are not in
+        there, such as `exclude_from_weight_decay`, is refused. A subclass can apply
+        them in its constructor. A parameter grid needs such a subclass too, because
+        scikit-learn copies its values before the classifier sees them.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights, 0 or more. As in scikit-learn,
@@ -345,9 +350,14 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    # Saving
+    # Copying and saving, in which Keras copies an optimizer by its get_config
+
+    def __sklearn_clone__(self):
+        check_copies(self.solver)
+        return super().__sklearn_clone__()
 
     def __getstate__(self):
+        check_copies(self.solver)
         return {**super().__getstate__(), **stamp()}
 
     def __setstate__(self, state):

@@ -88,13 +88,13 @@ class TrainingProgram:
         self._tf = load_tensorflow()
         self.spec = spec
         self.model = build_keras(keras, spec.network)
-        self.optimizer = spec.optimizer.build(learning_rate=0.001)
+        self.optimizer = spec.optimizer.build()
         self.optimizer.build(self.model.trainable_variables)
         self.model.compile(
             optimizer=self.optimizer, loss=keras_loss(keras, spec.network)
         )
         if spec.optimizer.elementwise:
-            equal = spec.optimizer.build(learning_rate=0.001)
+            equal = spec.optimizer.build()
             self._weights = JoinedWeights(
                 keras, self._tf, self.model, self.optimizer, equal
             )
@@ -134,13 +134,26 @@ class TrainingProgram:
 
     def load(self, arrays, optimizer_arrays=None):
         """Set the weights, and the optimizer's variables or a fresh optimizer."""
-        if optimizer_arrays is None:
-            optimizer_arrays = self._fresh_optimizer
         assign(self._variables, arrays)
+        if optimizer_arrays is None:
+            optimizer_arrays = self._fresh_optimizer_arrays()
         assign(self.optimizer.variables, optimizer_arrays)
         self.model.stop_training = False
         self.model._initial_epoch = None
         self._model_is_behind = False
+
+    def _fresh_optimizer_arrays(self):
+        if self.spec.optimizer.elementwise:
+            return self._fresh_optimizer
+        # It may start from the weights, as ScheduleFreeAdamW does.
+        optimizer = self.spec.optimizer.build()
+        optimizer.build(self.model.trainable_variables)
+        return [copy_of(variable) for variable in optimizer.variables]
+
+    def takes_state(self, arrays):
+        """Whether its optimizer has variables of the shapes of these arrays."""
+        shapes = [tuple(variable.shape) for variable in self.optimizer.variables]
+        return shapes == [array.shape for array in arrays]
 
     def update_model(self):
         """Bring the model and its optimizer up to date, to be looked at or changed."""
@@ -181,7 +194,8 @@ class TrainingProgram:
     def learning_rate(self):
         """The optimizer's learning rate at present, a float."""
         self.update_model()
-        return float(self.optimizer.learning_rate.numpy())
+        rate = self.optimizer.learning_rate  # a schedule may give a plain float
+        return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
     def set_learning_rate(self, rate):
         """Set the optimizer's learning rate, unless it follows its own schedule."""
@@ -368,7 +382,9 @@ class TrainingProgram:
             if self.spec.penalized:
                 squares = [tf.nn.l2_loss(kernel.value) for kernel in self._kernels]
                 loss += alpha * tf.add_n(squares)
-        self._weights.apply(tape.gradient(loss, tensors))
+            # Which the optimizer takes out of the gradient again.
+            scaled = self._weights.optimizer.scale_loss(loss)
+        self._weights.apply(tape.gradient(scaled, tensors))
         for variable in self._variables_of_layers():
             variable.assign(scope.get_current_value(variable))
         return loss

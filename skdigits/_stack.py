@@ -407,7 +407,7 @@ class StackProgram:
             losses = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight, -1)
             if self.spec.penalized:
                 losses += alpha * self._squares(tensors, owners)
-            total = tf.reduce_sum(losses)
+            total = self._optimizers[0].scale_loss(tf.reduce_sum(losses))
         gradients = tape.gradient(total, tensors)
         if self._is_masked:
             for layer, (of_input, of_output) in enumerate(pairwise(owners), start=1):

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import pickle
 import re
 import signal
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_param_validation
 
@@ -401,6 +403,63 @@ def test_class_of_an_optimizer_is_refused(digits, either):
     )
     with unchanged(either), pytest.raises(TypeError, match=message):
         either.fit(*digits)
+
+
+def lossy(kind):
+    """An optimizer of which Keras makes copies that are different."""
+    import keras
+
+    class Scaled(keras.optimizers.SGD):
+        def __init__(self, learning_rate=0.1, factor=1.0, **params):
+            super().__init__(learning_rate, **params)
+            self.factor = factor
+
+    class Needing(keras.optimizers.SGD):
+        def __init__(self, factor, **params):
+            super().__init__(**params)
+
+    class Constant(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1
+
+    if kind == "exclusions":
+        optimizer = keras.optimizers.AdamW(0.01)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
+    if kind == "changed":
+        optimizer = keras.optimizers.SGD(0.1)
+        optimizer.factor = 3.0
+        return optimizer
+    return {
+        "argument": lambda: Scaled(factor=3.0),
+        "needed argument": lambda: Needing(3.0),
+        "schedule": lambda: keras.optimizers.SGD(Constant()),
+        "function": lambda: keras.optimizers.SGD(lambda: 0.1),
+        "wrapper": lambda: keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(0.1)
+        ),
+    }[kind]()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    {
+        "exclusions": "a copy has not the same .*_exclude_from_weight_decay_pattern",
+        "changed": "a copy has not the same factor",
+        "argument": "a copy has not the same factor",
+        "needed argument": "missing 1 required positional argument: 'factor'",
+        "schedule": r"'Constant' must override `get_config\(\)`",
+        "function": "copying it fails",
+        "wrapper": "its get_config has no 'learning_rate'",
+    }.items(),
+)
+def test_optimizer_that_cannot_be_copied_is_refused(digits, either, kind, reason):
+    # Neither training nor a clone or file quietly goes on with another one.
+    either.set_params(solver=lossy(kind))
+    message = f"The optimizer .* given as `solver` cannot be copied: .*{reason}"
+    for use in (lambda clf: clf.fit(*digits), clone, pickle.dumps):
+        with pytest.raises(ValueError, match=message):
+            use(either)
 
 
 def test_schedule_in_the_optimizer_and_another_one_are_refused(digits, either):

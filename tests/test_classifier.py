@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -233,6 +234,107 @@ def test_optimizer_given_as_solver_is_a_template(digits):
     other = keras.optimizers.Adam(0.01, beta_2=0.999)
     clf.set_params(solver=other)
     assert not same_weights(clf, DigitMLPClassifier(**clf.get_params()).fit(X, y))
+
+
+def test_used_optimizer_starts_afresh(digits):
+    X, y = digits
+    params = {"max_iter": 2, "random_state": 0}
+    used, unused = (keras.optimizers.SGD(0.1, momentum=0.9) for _ in range(2))
+    model = DigitMLPClassifier(**params).fit(X, y).to_keras()
+    model.compile(used, "sparse_categorical_crossentropy")
+    model.fit(X, y, verbose=0)
+    steps = int(used.iterations.numpy())
+    clf = DigitMLPClassifier(solver=used, **params).fit(X, y)
+    assert same_weights(clf, DigitMLPClassifier(solver=unused, **params).fit(X, y))
+    assert int(used.iterations.numpy()) == steps == 13
+
+
+def test_subclass_of_an_optimizer_keeps_what_its_constructor_sets(digits):
+    @keras.saving.register_keras_serializable("skdigits tests")
+    class Excluding(keras.optimizers.AdamW):
+        def __init__(self, **params):
+            super().__init__(**params)
+            self.exclude_from_weight_decay(var_names=["kernel", "bias"])
+
+    X, y = digits
+    config = {"learning_rate": 0.01, "weight_decay": 5.0}
+    solvers = [
+        Excluding(**config),
+        clone(DigitMLPClassifier(solver=Excluding(**config))).solver,
+        keras.optimizers.Adam(0.01),
+        keras.optimizers.AdamW(**config),
+    ]
+    losses = [
+        DigitMLPClassifier(solver=solver, max_iter=3, random_state=0).fit(X, y).loss_
+        for solver in solvers
+    ]
+    assert losses[:2] == pytest.approx([losses[2]] * 2, rel=1e-5)
+    assert losses[3] > losses[2] * 1.1
+
+
+def test_schedule_need_not_be_registered(digits):
+    class Halving(keras.optimizers.schedules.LearningRateSchedule):
+        def __init__(self, initial):
+            self.initial = initial
+
+        def __call__(self, step):
+            return self.initial * 0.5 ** keras.ops.cast(step // 13, "float32")
+
+        def get_config(self):
+            return {}  # short of an argument, which training does not need
+
+    class Fixed(Halving):
+        def __call__(self, step):
+            return self.initial
+
+    X, y = digits
+    decay = keras.optimizers.schedules.ExponentialDecay
+    for initial in (0.1, 0.2):
+        ours, theirs = (
+            DigitMLPClassifier(solver=solver, max_iter=3, random_state=0).fit(X, y)
+            for solver in (
+                keras.optimizers.SGD(Halving(initial)),
+                keras.optimizers.SGD(decay(initial, 13, 0.5, staircase=True)),
+            )
+        )
+        assert ours.loss_curve_ == pytest.approx(theirs.loss_curve_, rel=1e-5)
+    fixed = keras.optimizers.SGD(Fixed(0.1))  # gives a plain float
+    DigitMLPClassifier(solver=fixed, max_iter=1).fit(X, y)
+
+
+def test_optimizer_may_keep_its_learning_rate_elsewhere_too(digits):
+    class Relative(keras.optimizers.SGD):
+        def __init__(self, learning_rate, **params):
+            super().__init__(learning_rate, **params)
+            self.scale = learning_rate / 0.1
+
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(gradient * self.scale, variable, learning_rate)
+
+    X, y = digits
+    params = {"max_iter": 2, "random_state": 0}
+    for rate in (0.1, 0.2):
+        optimizer = keras.optimizers.SGD(rate * rate / 0.1)
+        plain = DigitMLPClassifier(solver=optimizer, **params).fit(X, y)
+        clf = DigitMLPClassifier(solver=Relative(rate), **params).fit(X, y)
+        assert clf.loss_curve_ == pytest.approx(plain.loss_curve_, rel=1e-5)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, np.array])
+def test_settings_of_an_optimizer_may_be_numpy_numbers(digits, number):
+    X, y = digits
+    params = {"max_iter": 2, "random_state": 0}
+    optimizer = keras.optimizers.Adam(0.01, beta_1=number(0.5))
+    clf = DigitMLPClassifier(solver=optimizer, **params).fit(X, y)
+    optimizer = keras.optimizers.Adam(0.01, beta_1=0.5)
+    plain = DigitMLPClassifier(solver=optimizer, **params).fit(X, y)
+    np.testing.assert_allclose(clf.coefs_[0], plain.coefs_[0], rtol=1e-5, atol=1e-6)
+
+
+def test_learning_rate_of_to_keras_may_be_any_number(digits):
+    for rate in (1, np.float32(0.5)):
+        clf = DigitMLPClassifier(learning_rate_init=rate, max_iter=1).fit(*digits)
+        assert float(clf.to_keras().optimizer.learning_rate.numpy()) == rate
 
 
 def test_optimizer_may_follow_its_own_schedule(digits):

@@ -405,7 +405,8 @@ def test_keras_callbacks_and_optimizers(digits):
     X, y = digits
     grid = {
         "solver": [
-            keras.optimizers.RMSprop(0.002),
+            keras.optimizers.RMSprop(0.002, loss_scale_factor=100.0),
+            keras.optimizers.RMSprop(0.02, loss_scale_factor=100.0),
             keras.optimizers.Lamb(0.01),
             keras.optimizers.Adam(0.01, clipnorm=0.1),
             keras.optimizers.SGD(

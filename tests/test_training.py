@@ -69,13 +69,16 @@ OPTIMIZERS = {
     "Lamb": {},  # treats each variable by itself
     "Lion": {"clipvalue": 0.1},
     "Nadam": {},
-    "RMSprop": {"momentum": 0.9, "centered": True},
+    "RMSprop": {"momentum": 0.9, "centered": True, "loss_scale_factor": 100.0},
     "SGD": {"momentum": 0.9, "clipnorm": 1.0},  # as does clipping each
+    "ScheduleFreeAdamW": {"loss_scale_factor": 100.0},  # starts from the weights
 }
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_keras_optimizer_trains_as_keras_does_and_resumes(digits, name):
+    if not hasattr(keras.optimizers, name):
+        pytest.skip(f"this Keras has no {name}")
     X, y = digits
     X = X.astype(np.float64)
     config = {"learning_rate": 0.01, **OPTIMIZERS[name]}
@@ -91,9 +94,11 @@ def test_every_keras_optimizer_trains_as_keras_does_and_resumes(digits, name):
         max_iter=1, learning_rate_init=1e-300, shuffle=False, random_state=0
     )
     model = still.fit(X, y).to_keras()
+    optimizer = getattr(keras.optimizers, name)(**config)
+    # `fit` builds it where what it copies of the weights does not come in.
+    optimizer.build(model.trainable_variables)
     model.compile(
-        getattr(keras.optimizers, name)(**config),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
     batches = tf.data.Dataset.from_tensor_slices((X, y)).batch(32)
     history = model.fit(batches, epochs=4, shuffle=False, verbose=0)
@@ -104,6 +109,20 @@ def test_every_keras_optimizer_trains_as_keras_does_and_resumes(digits, name):
     watched = watched.fit(X, y).set_params(callbacks=None).fit(X, y)
     for a, b in zip(straight.coefs_, watched.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(keras.optimizers, "Muon"), reason="no Muon here")
+def test_muon_trains_in_double_precision(digits):
+    # Which Keras's own `fit` cannot do, nor check.
+    X, y = digits
+    single, double = (
+        DigitMLPClassifier(
+            solver=keras.optimizers.Muon(0.01), dtype=dtype, max_iter=3, random_state=0
+        ).fit(X, y)
+        for dtype in ("float32", "float64")
+    )
+    assert double.coefs_[0].dtype == np.float64
+    np.testing.assert_allclose(double.loss_curve_, single.loss_curve_, rtol=1e-3)
 
 
 def test_watched_or_not_the_weights_are_the_same(digits):
