@@ -150,7 +150,9 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended, with the state of the
-        optimizer, which is then kept after training.
+        optimizer, which is then kept after training. Where `solver` or `ema` has
+        changed so that the state does not fit, the optimizer starts afresh, with a
+        warning.
 
     random_state : int, RandomState instance or None, default=None
         Where the starting weights, the order of rows, the dropped units and the
@@ -406,7 +408,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If `tol` is given and `max_iter` epochs did not reach it.
         UserWarning
-            If Ctrl-C ends training early; the classifier is usable.
+            If Ctrl-C ends training early; the classifier is usable. If the state of
+            the optimizer does not fit with `warm_start`; it starts afresh.
 
         Examples
         --------

@@ -88,12 +88,33 @@ def train(job, *, incremental=False, tasks=None):
         image_shape=job.distortion and job.distortion.image_shape,
         elastic_sigma=job.distortion and job.distortion.elastic_sigma,
     )
-    before = job.progress
-    same_optimizer = before.optimizer_label == optimizer.label
     with programs.checkout(spec, TrainingProgram) as program:
-        program.load(before.arrays, before.optimizer if same_optimizer else None)
+        program.load(job.progress.arrays, _optimizer_state(job.progress, program))
         program.set_learning_rate(rate)
         return _Run(course, feed, program, incremental, tasks).train()
+
+
+def _optimizer_state(before, program):
+    """The saved variables of the optimizer, where they fit the one that trains.
+
+    The same class and the same shapes are what it takes: other settings of the
+    optimizer, such as another momentum, hold from here on.
+    """
+    if before.optimizer is None:
+        return None
+    # In older files the label is a dotted name, followed by the settings.
+    name = before.optimizer_label.partition(" ")[0].rpartition(".")[2]
+    label = program.spec.optimizer.label
+    if name == label and program.takes_state(before.optimizer):
+        return before.optimizer
+    warnings.warn(
+        f"The state of the optimizer {name} that was kept from the last training does "
+        f"not fit the optimizer {label} that is trained with now, which starts afresh. "
+        "To go on with the state, set `solver` and `ema` back to what they were.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return None
 
 
 def warn_not_converged(params):

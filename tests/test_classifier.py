@@ -1,5 +1,7 @@
 """What each parameter, method and attribute of DigitMLPClassifier does."""
 
+import contextlib
+
 import joblib
 import keras
 import numpy as np
@@ -335,6 +337,29 @@ def test_learning_rate_of_to_keras_may_be_any_number(digits):
     for rate in (1, np.float32(0.5)):
         clf = DigitMLPClassifier(learning_rate_init=rate, max_iter=1).fit(*digits)
         assert float(clf.to_keras().optimizer.learning_rate.numpy()) == rate
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "fits"),
+    [
+        ("Adam", {"beta_1": 0.9}, True),
+        ("Adam", {"beta_1": 0.5}, True),
+        ("Adam", {"amsgrad": True}, False),
+        ("SGD", {}, False),
+    ],
+)
+def test_warm_start_goes_on_with_the_optimizer_or_warns(digits, before, now, fits):
+    X, y = digits
+    now = keras.optimizers.Adam(0.01, **now)
+    solver = getattr(keras.optimizers, before)(0.01)
+    params = {"solver": solver, "max_iter": 2, "random_state": 0}
+    kept = DigitMLPClassifier(warm_start=True, **params).fit(X, y)
+    match = "state of the optimizer (Adam|SGD) .* does not fit .* starts afresh"
+    with contextlib.nullcontext() if fits else pytest.warns(UserWarning, match=match):
+        kept.set_params(solver=now).fit(X, y)
+    without = DigitMLPClassifier(**params).fit(X, y)
+    without.set_params(solver=now, warm_start=True).fit(X, y)
+    assert same_weights(kept, without) == (not fits)
 
 
 def test_optimizer_may_follow_its_own_schedule(digits):
