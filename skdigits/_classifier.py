@@ -26,14 +26,16 @@ from skdigits._sklearn_callbacks import (
 )
 from skdigits._training import train
 from skdigits._validation import (
+    check_alpha,
     check_classes,
     check_dropout,
     check_hidden_layer_sizes,
     check_images,
+    check_labels,
     check_training_data,
     check_validation_data,
-    class_weights,
     draw_seed,
+    row_weights,
     split_rows,
 )
 from skdigits.augmentation import RandomDistortion
@@ -459,7 +461,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             All labels that will ever come. Needed in the first call only.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, 0 or more; not all 0.
+            Weight of each row, 0 or more; not all 0, as in scikit-learn: leave out a
+            block that has no weight.
 
         Returns
         -------
@@ -500,6 +503,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         draft = self._draft()
         resuming = hasattr(draft, "coefs_")
+        check_labels("classes", classes)
         _check_partial_fit_first_call(draft, classes)
         X, y, weight = check_training_data(
             draft, X, y, sample_weight, reset=not resuming
@@ -555,7 +559,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.augment is not None:
             distortion = Distortion(self.augment, X.shape[1], network.dtype)
         y = np.searchsorted(self.classes_, y)
-        weight = weight * class_weights(self.class_weight, self.classes_, y, weight)[y]
+        weight = row_weights(self.class_weight, self.classes_, y, weight)
         if resuming:
             progress = self._progress(network)
         else:
@@ -569,6 +573,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 self.classes_[y], weight, self.validation_fraction, progress.seed
             )
             data.validation = X[held_out], y[held_out], weight[held_out]
+        check_alpha(self.alpha, weight, data.rows, network.dtype)
         t_before = self.t_ if resuming else 0
         return Job(network, self, data, progress, t_before, distortion)
 

@@ -1,5 +1,8 @@
 """Parameters and data, checked and brought into the form that training takes."""
 
+import sys
+from collections.abc import Mapping, Set
+from itertools import islice
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,7 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 def check_hidden_layer_sizes(sizes):
     """Hidden layer sizes as a tuple of int."""
-    listed = [sizes] if isinstance(sizes, Integral) else sizes
+    listed = _without_0d(sizes)
+    listed = [listed] if isinstance(listed, Integral) else listed
     ordered = isinstance(listed, list | tuple | range | np.ndarray)
     if (
         not ordered
@@ -30,11 +34,13 @@ def _is_positive_int(size):
 
 def check_dropout(dropout, n_hidden):
     """Dropout as a tuple of rates: of the input, then of each hidden layer."""
-    if isinstance(dropout, Real):
-        return (0.0, *[float(dropout)] * n_hidden)
-    rates = list(dropout)
-    if len(rates) != n_hidden + 1 or not all(
-        isinstance(rate, Real) and 0 <= rate < 1 for rate in rates
+    rates = _without_0d(dropout)
+    if isinstance(rates, Real):
+        rates = [0.0, *[rates] * n_hidden]
+    if (
+        isinstance(rates, Set | Mapping)  # which have no order
+        or len(rates) != n_hidden + 1
+        or not all(isinstance(rate, Real) and 0 <= rate < 1 for rate in rates)
     ):
         raise ValueError(
             "dropout must be a number in [0, 1), or such a number for the input "
@@ -42,6 +48,11 @@ def check_dropout(dropout, n_hidden):
             f"Got {dropout!r} instead."
         )
     return tuple(float(rate) for rate in rates)
+
+
+def _without_0d(value):
+    """The scalar of an array without dimensions; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def draw_seed(random_state):
@@ -64,7 +75,36 @@ def check_images(estimator, X, *y, reset):
                 f"{name} has masked values. Expected every value to be there. Fill "
                 f"them in, for example with {name}.filled(0), or leave out such rows."
             )
+    for labels in y:
+        check_labels("y", labels)
     return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
+
+
+def check_labels(name, labels):
+    """Raise if labels are of a type that is neither number, string nor boolean.
+
+    scikit-learn lets some of these pass and says of others that they are continuous.
+    """
+    try:
+        labels = np.asarray(labels)
+    except ValueError:
+        return  # no array: scikit-learn's own checks tell
+    if labels.ndim == 0 or labels.size == 0:
+        return
+    got = []
+    if labels.dtype.kind == "O":
+        objects = (label for label in labels.flat if not isinstance(label, str))
+        got = [f"an object array with {label!r}" for label in islice(objects, 1)]
+    elif labels.dtype.kind not in "biufUS":  # scikit-learn tells of bytes itself
+        got = [f"dtype {labels.dtype}"]
+    if got:
+        is_complex = labels.dtype.kind == "c"
+        problem = "Complex data not supported" if is_complex else "Unknown label type"
+        raise ValueError(
+            f"{problem}: {name} must hold real numbers, strings or booleans. Got "
+            f"{got[0]} instead. Convert the labels, for example with "
+            f"np.asarray({name}).astype(int) or .astype(str)."
+        )
 
 
 def check_training_data(estimator, X, y, sample_weight, *, reset):
@@ -92,6 +132,7 @@ def check_validation_data(estimator, X_val, y_val):
             "X_val and y_val must be passed together. Got only "
             f"{'y_val' if X_val is None else 'X_val'} instead."
         )
+    check_labels("y_val", y_val)
     X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
     y_val = column_or_1d(y_val, warn=True)
     classes = estimator.classes_
@@ -107,6 +148,7 @@ def check_validation_data(estimator, X_val, y_val):
 def check_classes(classes, n_classes):
     """Labels of a network's outputs, by default 0, 1, 2 and so on."""
     labels = np.arange(n_classes) if classes is None else np.asarray(classes)
+    check_labels("classes", labels)
     if (
         labels.shape != (n_classes,)
         or len(np.unique(labels)) != n_classes
@@ -119,7 +161,33 @@ def check_classes(classes, n_classes):
     return labels
 
 
-def class_weights(class_weight, classes, y, weight):
+def row_weights(class_weight, classes, y, weight):
+    """Weights of rows: those of the samples times those of their classes."""
+    with np.errstate(all="ignore"):
+        product = weight * _class_weights(class_weight, classes, y, weight)[y]
+        total = product.sum()
+    if not 0 < total < np.inf:
+        problem = "are all 0" if total == 0 else f"add up to {total}"
+        raise ValueError(
+            "The weights of the rows, sample_weight times class_weight, must add up to "
+            f"a finite number above 0. Got weights that {problem} instead. Leave out "
+            "rows without weight, and scale the weights so that their mean is about 1."
+        )
+    return product
+
+
+def check_alpha(alpha, weight, rows, dtype):
+    """Raise if `alpha` overflows where it is divided by the mean weight of a row."""
+    mean = (weight if rows is None else weight[rows]).mean()
+    if float(alpha) / float(np.finfo(dtype).max) > mean:
+        raise ValueError(
+            f"alpha divided by the mean weight of the rows must be finite in {dtype}. "
+            f"Got alpha={alpha:g} and a mean weight of {mean:g} instead. Use a smaller "
+            "alpha, or scale sample_weight and class_weight to a mean of about 1."
+        )
+
+
+def _class_weights(class_weight, classes, y, weight):
     """Weight of each class; "balanced" gives every class the same total."""
     if class_weight is None:
         return np.ones(len(classes))
@@ -137,7 +205,7 @@ def _listed_class_weights(class_weight, classes):
     weights = [class_weight.get(label, 1.0) for label in labels]
     valid = (
         all(label in labels for label in class_weight)
-        and all(isinstance(w, Real) and 0 <= w < np.inf for w in weights)
+        and all(isinstance(w, Real) and 0 <= w <= sys.float_info.max for w in weights)
         and any(weights)
     )
     if not valid:

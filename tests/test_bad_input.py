@@ -106,6 +106,27 @@ BAD_DATA = {
     ),
     "continuous y": (lambda X, y: (X, y + 0.5), "Unknown label type: continuous"),
     "mixed y": (lambda X, y: (X, spoiled(y, "five", object)), "Unknown label type"),
+    "object y of int": (
+        lambda X, y: (X, y.astype(object)),
+        r"y must hold real numbers, .* Got an object array with 0 .*astype\(int\)",
+    ),
+    "object y with None": (
+        lambda X, y: (X, spoiled(y.astype(str), None, object)),
+        "y must hold real numbers, strings or booleans. Got an object array with None",
+    ),
+    **{
+        f"y of dtype {dtype}": (
+            lambda X, y, dtype=dtype: (X, y.astype(dtype)),
+            re.escape(f"strings or booleans. Got dtype {np.dtype(dtype)} instead"),
+        )
+        for dtype in [
+            "datetime64[D]",
+            "timedelta64[s]",
+            "complex128",
+            [("digit", int)],
+            *([np.dtypes.StringDType()] if hasattr(np.dtypes, "StringDType") else []),
+        ]
+    },
     "one-hot y": (
         lambda X, y: (X, np.eye(10)[y]),
         r"y should be a 1d array, got an array of shape \(400, 10\)",
@@ -170,6 +191,10 @@ BAD_VALIDATION = {
     "labels of another kind": (
         lambda X, y: {"X_val": X[:2], "y_val": ["zero", "one"]},
         "y_val has labels that y has not: .*'one' 'zero'",
+    ),
+    "y_val of durations": (
+        lambda X, y: {"X_val": X, "y_val": y.astype("timedelta64[D]")},
+        "y_val must hold real numbers, strings or booleans. Got dtype timedelta64",
     ),
     "y_val with NaN": (
         lambda X, y: {"X_val": X[:2], "y_val": [0, np.nan]},
@@ -357,6 +382,7 @@ def test_bad_parameter_is_refused(digits, either, name, value):
         ((3, 2), 4),
         np.ones((2, 2), dtype=int),
         np.array(["a"]),
+        np.array(2.5),
     ],
     ids=repr,
 )
@@ -381,6 +407,9 @@ def test_bad_hidden_layer_sizes_are_refused(digits, either, sizes):
         ("0.1", "0.1", "0.1"),
         ((0.1, 0.1, 0.1),),
         ((0.1, 0.2), 0.1, 0.1),
+        {0.1, 0.2, 0.3},
+        {0.1: 0, 0.2: 0, 0.3: 0},
+        np.array(1.0),
     ],
     ids=repr,
 )
@@ -503,6 +532,7 @@ def test_what_is_no_callback_is_refused(digits, either, kind):
         pytest.param({0: np.inf}, "class_weight", id="infinite"),
         pytest.param({0: None}, "class_weight", id="None"),
         pytest.param({0: "heavy"}, "class_weight", id="string"),
+        pytest.param({0: 10**400}, "class_weight", id="too large for a float"),
         pytest.param(dict.fromkeys(range(10), 0.0), "class_weight", id="all zero"),
     ],
 )
@@ -549,6 +579,7 @@ def test_extreme_parameters_are_taken(digits, params):
     "params",
     [
         {"hidden_layer_sizes": np.int64(5)},
+        {"hidden_layer_sizes": np.array(5), "dropout": np.array(0.5)},
         {"alpha": np.float32(0.5)},
         {"dropout": np.float32(0.5)},
         {"label_smoothing": np.float32(0.5)},
@@ -569,7 +600,7 @@ def test_numpy_scalars_are_as_good_as_python_ones(digits, params):
     # A search over a NumPy array or a SciPy distribution sets them.
     X, y = digits
     plain = {
-        name: value.item() if isinstance(value, np.generic) else value
+        name: value.item() if isinstance(value, np.generic | np.ndarray) else value
         for name, value in params.items()
     }
     clf = quick(**params).fit(X, y)
@@ -585,6 +616,45 @@ def test_the_scale_of_weights_does_not_matter(digits, fitted, scale):
     np.testing.assert_allclose(
         clf.predict_proba(X), fitted.predict_proba(X), rtol=1e-3, atol=1e-6
     )
+
+
+OUT_OF_RANGE = "sample_weight times class_weight, must add up to a finite number"
+
+
+@pytest.mark.parametrize(
+    ("weights", "params", "message"),
+    [
+        (1e200, {"class_weight": dict.fromkeys(range(10), 1e200)}, OUT_OF_RANGE),
+        (1e-200, {"class_weight": dict.fromkeys(range(10), 1e-200)}, OUT_OF_RANGE),
+        (1e308, {}, OUT_OF_RANGE),
+        (1e308, {"class_weight": "balanced"}, OUT_OF_RANGE),
+        ([5e-324] * 40 + [1] * 360, {"class_weight": {0: 1e-9}}, None),
+        (1e-100, {"alpha": 1.0}, "alpha divided by the mean weight .* in float32. Got"),
+        (1e-100, {"alpha": 1.0, "dtype": "float64"}, None),
+        (1e-320, {"alpha": 1.0, "dtype": "float64"}, "must be finite in float64"),
+        (1.0, {"alpha": 1e300}, "Got alpha=1e[+]300 and a mean weight of 1 instead"),
+    ],
+)
+def test_weights_out_of_range_are_told_from_divergence(
+    digits, weights, params, message
+):
+    X, y = digits
+    weights = np.broadcast_to(weights, y.shape).astype(float)
+    clf = quick(**{"dtype": "float32", "max_iter": 1, **params})
+    if message is None:
+        clf.fit(X, y, weights)
+        return
+    with unchanged(clf), pytest.raises(ValueError, match=message):
+        clf.fit(X, y, weights)
+
+
+def test_a_block_without_weight_is_refused(digits, fitted):
+    # As SGDClassifier and MLPClassifier refuse it.
+    X, y = digits
+    clf = copy.deepcopy(fitted).set_params(class_weight={3: 0.0})
+    message = f"{OUT_OF_RANGE} above 0. Got weights that are all 0 .* Leave out"
+    with unchanged(clf), pytest.raises(ValueError, match=message):
+        clf.partial_fit(X[y == 3], y[y == 3])
 
 
 # The split for early stopping
@@ -657,6 +727,19 @@ def test_label_out_of_no_class_is_refused(digits, fitted):
         pytest.raises(ValueError, match=r"not in `self.classes_`: \[77\]"),
     ):
         clf.partial_fit(X, spoiled(y, 77))
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[D]", "complex64", object])
+def test_classes_of_a_strange_type_are_refused(digits, fitted, dtype):
+    X, y = digits
+    classes = np.arange(10).astype(dtype)
+    message = (
+        "classes must hold real numbers, strings or booleans. Got (dtype|an object)"
+    )
+    with pytest.raises(ValueError, match=message):
+        quick().partial_fit(X, y, classes=classes)
+    with pytest.raises(ValueError, match=message):
+        DigitMLPClassifier.from_keras(fitted.to_keras(), classes=classes)
 
 
 def test_other_classes_than_before_are_refused(digits):
@@ -752,7 +835,7 @@ def test_warm_start_needs_the_same_feature_names(digits):
         {"learning_rate_init": 1e30, "early_stopping": True},
         {"learning_rate_init": 1e30, "batch_norm": True, "ema": 0.9},
         {"learning_rate_init": 1e300, "dtype": "float64"},
-        {"alpha": 1e300},
+        {"alpha": 1e30},
     ],
     ids=repr,
 )
