@@ -34,6 +34,28 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+def _lost_its_threads():
+    """Whether TensorFlow was started, but by a process that this one was forked from.
+
+    A process that forked before it imported skdigits has left no note. TensorFlow keeps
+    threads from its start on, however few it may use, and a fork takes along only the
+    thread that forks. So here there are threads besides Python's, or TensorFlow was
+    not started here. Linux tells; elsewhere, and where other libraries have started
+    threads since, nothing is noticed.
+    """
+    context = sys.modules.get("tensorflow.python.eager.context")
+    context = getattr(context, "_context", None)
+    if getattr(context, "_context_handle", None) is None:
+        return False  # not started
+    try:
+        native = {int(name) for name in os.listdir("/proc/self/task")}
+    except (OSError, ValueError):
+        return False
+    of_python = {thread.native_id for thread in threading.enumerate()}
+    # After a fork, the main thread may still have the number that it had before.
+    return native <= {*of_python, os.getpid(), threading.get_native_id()}
+
+
 def load_keras():
     """Import Keras 3 on its TensorFlow backend.
 
@@ -49,7 +71,7 @@ def load_keras():
         If Keras is set to another backend, or this process was forked from one
         that had loaded TensorFlow, which would hang.
     """
-    if _forked_after_tensorflow:
+    if _forked_after_tensorflow or _lost_its_threads():
         raise RuntimeError(
             "Cannot train in this process: it was forked from one that had already "
             "loaded TensorFlow, whose threads do not survive a fork, so training "

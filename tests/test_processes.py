@@ -251,6 +251,40 @@ def test_fork_after_training_is_told_and_predicts():
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells of threads")
+def test_fork_before_the_import_of_skdigits_is_told():
+    # As a server does that loads TensorFlow, forks, and imports in its workers.
+    code = """
+        import os
+        import sys
+        import warnings
+
+        import keras
+
+        keras.ops.ones(3) + 1
+        # Python 3.12 and later warn of any fork of a process with threads.
+        warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+        if not os.fork():
+            from skdigits import DigitMLPClassifier
+
+            try:
+                DigitMLPClassifier(max_iter=2).fit([[0.0], [1.0]], [0, 1])
+            except RuntimeError as error:
+                print(error, flush=True)
+            os._exit(0)
+        os.wait()
+        assert "skdigits" not in sys.modules
+
+        from skdigits import DigitMLPClassifier
+
+        DigitMLPClassifier(max_iter=2).fit([[0.0], [1.0]], [0, 1])
+        print("the parent trains")
+        """
+    out, _ = run_python("-c", textwrap.dedent(code))
+    assert "forked from one that had already loaded TensorFlow" in out
+    assert "the parent trains" in out
+
+
 def test_first_fits_of_a_process_in_two_threads():
     run(
         """
