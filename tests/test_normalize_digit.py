@@ -3,8 +3,10 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import ndimage
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -284,13 +286,38 @@ def test_transformer_is_an_estimator():
     assert len(names) == 400
 
 
-def test_transformer_names_the_picture_it_refuses(some):
-    with pytest.raises(BlankImageError, match="Picture 1: There is no ink"):
+def test_transformer_names_the_image_it_refuses(some):
+    with pytest.raises(BlankImageError, match="Image 1: There is no ink"):
         DigitImageTransformer().transform([some[0], np.ones((9, 9))])
-    with pytest.raises(ImageError, match="Picture 0: An image must have shape"):
-        DigitImageTransformer().transform(some[0])
-    with pytest.raises(ValueError, match="list of pictures"):
-        DigitImageTransformer().transform("digit.png")
+    with pytest.raises(ImageError, match="Image 0: An image must have shape"):
+        DigitImageTransformer().transform([some[0][0]])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        "digit.png",
+        b"digit.png",
+        np.eye(9),
+        np.array(0.5),
+        {"one": np.eye(9)},
+        {"one.png", "two.png"},
+        (image for image in [np.eye(9)]),
+        csr_array(np.eye(9)),
+        pd.DataFrame({"path": ["one.png"]}),
+    ],
+    ids=lambda X: type(X).__name__,
+)
+def test_transformer_takes_lists_only(X):
+    with pytest.raises(ValueError, match=r"X must be a list of images.* Got \w+"):
+        DigitImageTransformer().transform(X)
+
+
+def test_transformer_refuses_a_box_larger_than_the_image():
+    transformer = DigitImageTransformer(size=10)
+    for method in (transformer.fit, transformer.transform):
+        with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
+            method([])
 
 
 @pytest.mark.parametrize("size", [30, 120, 790, 2000])

@@ -89,7 +89,7 @@ def normalize_digit(image, *, size=28, box_size=20):
     >>> pixels.shape, pixels[14, 12:17]
     ((28, 28), array([  0, 255, 255, 255,   0], dtype=uint8))
     """
-    _check_sizes(size, box_size)
+    check_sizes(size, box_size)
     grey = shrink(load_image(image), _MOST_PIXELS)
     ink, even = find_ink(grey)
     if even and _is_normalized(ink, size, box_size):
@@ -108,7 +108,7 @@ def normalize_digit(image, *, size=28, box_size=20):
     return place(digit, size)
 
 
-def _check_sizes(size, box_size):
+def check_sizes(size, box_size):
     for name, value in (("size", size), ("box_size", box_size)):
         if not isinstance(value, Integral) or not 4 <= value <= 1024:
             raise ValueError(

@@ -1,5 +1,6 @@
-"""Pictures of single digits to rows of pixels, as a step of a Pipeline."""
+"""Images of single digits to rows of pixels, as a step of a Pipeline."""
 
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -7,26 +8,26 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 
 from skdigits.images._errors import ImageError
-from skdigits.images._normalizing import normalize_digit
+from skdigits.images._normalizing import check_sizes, normalize_digit
 
 
 class DigitImageTransformer(TransformerMixin, BaseEstimator):
-    """Bring pictures of single digits into the format of MNIST's, a row each.
+    """Bring images of single digits into the format of MNIST, one row per image.
 
-    It makes classifiers that take rows of pixels take pictures, whatever their size,
-    light and colours.
+    Put before a classifier of rows of pixels, it lets the classifier take images of
+    any size, lighting and colour.
 
     Parameters
     ----------
     size : int, default=28
-        Pixels by either side of a normalised picture, at least `box_size`.
+        Height and width of a normalised image, in pixels; at least `box_size`.
 
     box_size : int, default=20
-        Pixels by the longer side of the digit in it.
+        Longer side of the digit in it, in pixels.
 
     See Also
     --------
-    normalize_digit : The same for one picture.
+    normalize_digit : The same for one image.
     find_digits : The digits of a whole page.
 
     Examples
@@ -36,13 +37,13 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
     >>> from skdigits import DigitMLPClassifier
     >>> from skdigits.images import DigitImageTransformer
     >>> digits = load_digits()
-    >>> pictures = list(digits.images / 16)  # a list of arrays; or paths of files
+    >>> images = list(digits.images / 16)  # a list of arrays; or paths of files
     >>> reader = make_pipeline(
     ...     DigitImageTransformer(),
     ...     DigitMLPClassifier(rescale=1 / 255, max_iter=10, random_state=0),
     ... )
-    >>> reader = reader.fit(pictures[:1000], digits.target[:1000])
-    >>> reader.predict(pictures[:5])
+    >>> reader = reader.fit(images[:1000], digits.target[:1000])
+    >>> reader.predict(images[:5])
     array([0, 1, 2, 3, 4])
     """
 
@@ -61,8 +62,8 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : list of pictures
-            Not looked at.
+        X : list of images
+            Ignored.
         y : None, default=None
             Ignored.
 
@@ -73,7 +74,7 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        InvalidParameterError
+        ValueError
             If a parameter is not as documented.
 
         Examples
@@ -82,15 +83,16 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         >>> DigitImageTransformer(size=20).fit([])
         DigitImageTransformer(size=20)
         """
+        check_sizes(self.size, self.box_size)
         return self
 
     def transform(self, X):
-        """Normalise pictures.
+        """Normalise images.
 
         Parameters
         ----------
-        X : list of pictures, or ndarray of shape (n_samples, height, width[, channels])
-            Each one is what :func:`normalize_digit` takes.
+        X : list of images, or ndarray of shape (n_samples, height, width[, channels])
+            Each image is one that :func:`normalize_digit` takes.
 
         Returns
         -------
@@ -100,8 +102,10 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ImageError
-            If a picture cannot be read or is not one of a single digit, see
+            If an image cannot be read or does not show a single digit, see
             :func:`normalize_digit`; the message gives its index.
+        ValueError
+            If a parameter is not as documented, or `X` is not a list of images.
 
         Examples
         --------
@@ -112,17 +116,14 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         >>> DigitImageTransformer().transform([one, 1 - one]).shape
         (2, 784)
         """
-        if isinstance(X, str) or not hasattr(X, "__len__"):
-            raise ValueError(
-                f"X must be a list of pictures. Got {type(X).__name__} instead. Put a "
-                "single picture into a list."
-            )
+        check_sizes(self.size, self.box_size)
+        _check_list(X)
         rows = np.empty((len(X), self.size * self.size), dtype=np.uint8)
-        for index, picture in enumerate(X):
+        for index, image in enumerate(X):
             try:
-                digit = normalize_digit(picture, size=self.size, box_size=self.box_size)
+                digit = normalize_digit(image, size=self.size, box_size=self.box_size)
             except ImageError as error:
-                raise type(error)(f"Picture {index}: {error}") from error
+                raise type(error)(f"Image {index}: {error}") from error
             rows[index] = digit.ravel()
         return rows
 
@@ -150,8 +151,25 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         tags.requires_fit = False
         tags.no_validation = True
         return tags
+
+
+def _check_list(X):
+    """Refuse whatever is not images one after the other."""
+    n_dimensions = len(getattr(X, "shape", [1]))
+    if (
+        isinstance(X, str | bytes | Mapping)
+        or not (hasattr(X, "__len__") and hasattr(X, "__getitem__"))
+        or n_dimensions not in (1, 3, 4)
+    ):
+        shape = f" of shape {X.shape}" if hasattr(X, "shape") else ""
+        raise ValueError(
+            "X must be a list of images, or an array of shape (n_samples, height, "
+            f"width[, channels]). Got {type(X).__name__}{shape} instead. Put a single "
+            "image into a list."
+        )
