@@ -6,8 +6,9 @@ the elastic part, and y, x and 1 for the affine part. So one matrix product with
 image's coefficients gives all places, and one interpolation all pixels.
 """
 
+from contextlib import suppress
 from functools import lru_cache
-from math import isqrt, prod
+from math import isqrt
 
 import numpy as np
 
@@ -110,16 +111,17 @@ def _check_image_shape(image_shape, n_features):
         return side, side
     sides = np.asarray(image_shape).tolist()
     if (
-        not isinstance(sides, list)
-        or len(sides) != 2
-        or not all(isinstance(side, int) and side > 0 for side in sides)
-        or prod(sides) != n_features
+        isinstance(sides, list)
+        and len(sides) == 2
+        and all(isinstance(side, int) and (side > 0 or side == -1) for side in sides)
     ):
-        raise ValueError(
-            "image_shape must be (height, width) of the images in X, whose product is "
-            f"the number of features, {n_features}. Got {image_shape!r} instead."
-        )
-    return tuple(sides)
+        with suppress(ValueError):  # the product is not n_features, or both are -1
+            return np.empty(n_features, dtype=bool).reshape(sides).shape
+    raise ValueError(
+        "image_shape must be (height, width) of the images in X, whose product is the "
+        f"number of features, {n_features}; one of the two may be -1. Got "
+        f"{image_shape!r} instead."
+    )
 
 
 @lru_cache(maxsize=4)

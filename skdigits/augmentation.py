@@ -54,7 +54,9 @@ class RandomDistortion(BaseEstimator):
         factor falls from 1 in a straight line over the last quarter of `max_iter`.
 
     image_shape : tuple of (height, width), default=None
-        What shape the rows of `X` are images of. None for square ones.
+        Shape of the images in the rows of `X`. One of the two may be -1, as in
+        :func:`numpy.reshape`: it follows from the number of features. None for square
+        images.
 
     See Also
     --------

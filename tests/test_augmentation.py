@@ -312,7 +312,21 @@ def test_number_of_forms_must_be_positive(digits, n):
 
 
 @pytest.mark.parametrize(
-    "shape", [(8, 9), (64,), (4, 4, 4), (-8, -8), (8.0, 8.0), 64, "8x8", ("8", "8")]
+    "shape",
+    [
+        (8, 9),
+        (64,),
+        (4, 4, 4),
+        (-8, -8),
+        (8, -8),
+        (-1, -1),
+        (9, -1),
+        (0, -1),
+        (8.0, 8.0),
+        64,
+        "8x8",
+        ("8", "8"),
+    ],
 )
 def test_shapes_that_are_not_those_of_the_images_are_refused(digits, shape):
     distortion = RandomDistortion(image_shape=shape)
@@ -332,6 +346,16 @@ def test_images_that_are_not_square_need_a_shape(digits):
         RandomDistortion().sample(X)
     clf.set_params(augment__image_shape=(6, 10)).fit(X, y)
     clf.set_params(augment__image_shape=np.array([10, 6])).fit(X, y)
+
+
+@pytest.mark.parametrize("shape", [(6, -1), (-1, 10)])
+def test_one_side_may_follow_from_the_number_of_features(digits, shape):
+    X = digits[0][:, :60]
+    whole, rest = (
+        RandomDistortion(image_shape=either).sample(X, random_state=0)
+        for either in [(6, 10), shape]
+    )
+    np.testing.assert_array_equal(rest, whole)
 
 
 @pytest.mark.parametrize("augment", [RandomDistortion, "distort", True, MinMaxScaler()])
