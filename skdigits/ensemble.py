@@ -11,6 +11,7 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.utils import get_tags
 from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
@@ -18,7 +19,8 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._distortion import Distortion, distort
 from skdigits._validation import check_images, draw_seed
@@ -118,14 +120,22 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         self.n_copies = n_copies
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Not allow_nan: interpolation would spread a missing value.
+        inner = get_tags(self.estimator)
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.positive_only = inner.input_tags.positive_only
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, **fit_params):
         """Fit the classifier, and draw the distortions.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Images, a row each.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, one row per image; sparse where `estimator` takes sparse data.
 
         y : array-like of shape (n_samples,)
             Labels.
@@ -158,7 +168,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         (4, 2)
         """
         fitted = copy(self)  # taken over when nothing has failed
-        check_images(fitted, X, reset=True)
+        _, y = check_images(fitted, X, y, reset=True)
+        check_classification_targets(y)
         strengths = RandomDistortion() if self.distortion is None else self.distortion
         fitted.distortion_ = clone(strengths)
         # In double precision, which `predict_proba` rounds where X has less.
@@ -171,6 +182,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params).estimator.fit
         fitted.estimator_ = clone(self.estimator).fit(X, y, **routed)
+        # An estimator that was fitted before may want other features.
+        validate_data(fitted.estimator_, X, y, reset=False, skip_check_array=True)
         fitted.classes_ = fitted.estimator_.classes_
         self.__dict__ = vars(fitted)
         return self
@@ -181,7 +194,7 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         Returns
         -------
         sklearn.utils.metadata_routing.MetadataRouter
-            Of the `fit` of `estimator`.
+            Of the `fit` of `estimator`, and of `score`.
 
         Examples
         --------
@@ -191,7 +204,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         >>> type(averaging.get_metadata_routing()).__name__
         'MetadataRouter'
         """
-        return MetadataRouter(owner=type(self).__name__).add(
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(
             estimator=self.estimator,
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
@@ -201,8 +215,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Images, a row each.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, one row per image; sparse where `estimator` takes sparse data.
 
         Returns
         -------
@@ -229,6 +243,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         check_is_fitted(self)
         rows = check_images(self, X, reset=False)
         total = self.estimator_.predict_proba(X)
+        # A copy to add to, in floating point whatever the classifier returns.
+        total = total.astype(np.result_type(total, np.float32))
         single = rows.dtype == np.uint8 or rows.dtype == np.float32
         dtype = np.float32 if single else np.float64
         distortion = Distortion(self.distortion_, self.n_features_in_, dtype)
@@ -240,7 +256,7 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
                 images = images.toarray()
             for of_copy in self.coefficients_.astype(dtype):
                 copies = distort(np, images, of_copy[None], terms, shape)
-                total[some] += self.estimator_.predict_proba(_named(copies, X))
+                total[some] += self.estimator_.predict_proba(_framed(copies, X))
         return total / (len(self.coefficients_) + 1)
 
     def predict(self, X):
@@ -248,8 +264,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Images, a row each.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, one row per image; sparse where `estimator` takes sparse data.
 
         Returns
         -------
@@ -272,11 +288,14 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         >>> averaging.predict(X[:3])
         array([0, 1, 2])
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        P = self.predict_proba(X)
+        return self.classes_[P.argmax(axis=1)]
 
 
-def _named(rows, X):
-    """Rows in a data frame, where `X` is one of pandas."""
-    if hasattr(X, "columns") and hasattr(X, "iloc"):
+def _framed(rows, X):
+    """Rows in a data frame, where `X` is one of pandas or polars."""
+    if hasattr(X, "iloc"):
         return type(X)(rows, columns=X.columns)
+    if hasattr(X, "with_columns"):
+        return type(X)(rows, schema=X.columns, orient="row")
     return rows

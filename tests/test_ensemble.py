@@ -2,13 +2,22 @@
 
 import joblib
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -76,7 +85,7 @@ def test_random_state_decides_the_copies(digits, fitted):
 def test_fits_the_classifier(digits):
     X, y = digits
     clf = DigitMLPClassifier(max_iter=5, random_state=0)
-    average = DistortionAveragingClassifier(clf, SHIFT).fit(X, y)
+    average = DistortionAveragingClassifier(clf, SHIFT, random_state=0).fit(X, y)
     alone = clone(clf).fit(X, y)
     np.testing.assert_array_equal(average.estimator_.coefs_[0], alone.coefs_[0])
     assert not hasattr(clf, "coefs_")
@@ -91,10 +100,29 @@ def test_passes_weights_on(digits, routing):
         clf = DigitMLPClassifier(max_iter=3, random_state=0)
         if routing:
             clf.set_fit_request(sample_weight=True)
-        average = DistortionAveragingClassifier(clf, SHIFT)
+        average = DistortionAveragingClassifier(clf, SHIFT, random_state=0)
         average.fit(X, y, sample_weight=weight)
     expected = DigitMLPClassifier(max_iter=3, random_state=0).fit(X, y, weight)
     np.testing.assert_array_equal(average.estimator_.coefs_[0], expected.coefs_[0])
+
+
+def test_scores_take_weights_where_routed(digits):
+    X, y = digits
+    weight = np.where(y == 3, 1.0, 0.0)
+    with config_context(enable_metadata_routing=True):
+        clf = LogisticRegression().set_fit_request(sample_weight=False)
+        average = DistortionAveragingClassifier(
+            clf, SHIFT, strength=0, n_copies=1, random_state=0
+        )
+        average.set_score_request(sample_weight=True)
+        params = {"sample_weight": weight}
+        scores = cross_val_score(average, X, y, cv=2, params=params)
+    predicted = cross_val_predict(clf, X, y, cv=2)
+    expected = [
+        np.average(predicted[part] == y[part], weights=weight[part])
+        for _, part in StratifiedKFold(2).split(X, y)
+    ]
+    np.testing.assert_allclose(scores, expected)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +142,31 @@ def test_takes_other_classifiers(digits, estimator):
     np.testing.assert_allclose(average.predict_proba(X).sum(axis=1), 1, rtol=1e-5)
 
 
+class Certain(ClassifierMixin, BaseEstimator):
+    """Gives whole numbers, in an array that it keeps."""
+
+    def fit(self, X, y):
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self.one_hot_ = np.eye(len(self.classes_), dtype=int)[index]
+        return self
+
+    def predict_proba(self, X):
+        return self.one_hot_
+
+
+def test_probabilities_may_be_integers(digits):
+    X, y = digits
+    average = DistortionAveragingClassifier(Certain(), SHIFT, random_state=0)
+    P = average.fit(X[:9], y[:9]).predict_proba(X[:9])
+    np.testing.assert_allclose(P, average.estimator_.one_hot_)
+    np.testing.assert_array_equal(average.predict(X[:9]), y[:9])
+
+
 def test_in_searches_and_cross_validation(digits):
     X, y = digits
     clf = DigitMLPClassifier(max_iter=30, learning_rate_init=0.01, random_state=0)
-    average = DistortionAveragingClassifier(clf, SHIFT, strength=0.1, n_copies=2)
+    average = DistortionAveragingClassifier(clf, SHIFT, n_copies=2, random_state=0)
+    average.set_params(strength=0.1)
     assert cross_val_score(average, X, y, cv=2).min() > 0.7
     grid = {"strength": [0.0, 1.0], "estimator__max_iter": [2]}
     search = GridSearchCV(average, grid, cv=2).fit(X, y)
@@ -135,17 +184,24 @@ def test_integers_of_eight_bits(digits):
     assert P.dtype == np.float32
 
 
-def test_data_frames(digits, fitted):
-    pd = pytest.importorskip("pandas")
-    X, y = digits
-    named = pd.DataFrame(X, columns=[f"pixel{number}" for number in range(64)])
-    clf = DigitMLPClassifier(max_iter=30, random_state=0)
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"]
+)
+def test_data_frames(digits, frame):
+    # As many rows as columns: a frame could take one for the other.
+    X, y = digits[0][:64], digits[1][:64]
+    names = [f"pixel{number}" for number in range(64)]
+    named = frame(dict(zip(names, X.T, strict=True)))
+    by_name = ColumnTransformer([("scale", MinMaxScaler(), names)])
+    clf = make_pipeline(by_name, LogisticRegression())
     average = DistortionAveragingClassifier(clf, SHIFT, random_state=0).fit(named, y)
-    assert list(average.feature_names_in_) == list(named.columns)
-    expected = averaging(fitted).fit(X, y).predict_proba(X)
+    assert list(average.feature_names_in_) == names
+    scaling = make_pipeline(MinMaxScaler(), LogisticRegression())
+    expected = DistortionAveragingClassifier(scaling, SHIFT, random_state=0)
+    expected = expected.fit(X, y).predict_proba(X)
     np.testing.assert_allclose(average.predict_proba(named), expected, atol=1e-5)
     with pytest.raises(ValueError, match="feature names"):
-        average.predict(named[named.columns[::-1]])
+        average.predict(named[names[::-1]])
 
 
 def test_sparse_rows(digits, fitted):
@@ -194,7 +250,8 @@ def test_is_saved(digits, fitted, tmp_path):
     ],
 )
 def test_bad_parameters_are_refused_before_training(digits, params, message):
-    average = DistortionAveragingClassifier(DigitMLPClassifier(max_iter=2))
+    clf = DigitMLPClassifier(max_iter=2, random_state=0)
+    average = DistortionAveragingClassifier(clf, random_state=0)
     with pytest.raises(ValueError, match=message):
         average.set_params(**params).fit(*digits)
     assert not hasattr(average, "estimator_")
@@ -209,3 +266,13 @@ def test_bad_rows_are_refused(digits, fitted):
         average.predict(np.full((2, 64), np.nan))
     with pytest.raises(ValueError, match="60 features are not a square number"):
         averaging(fitted).fit(X[:, :60], y)
+
+
+def test_data_that_a_frozen_classifier_cannot_mean_are_refused(digits, fitted):
+    X, y = digits
+    average = averaging(fitted)
+    with pytest.raises(ValueError, match="expecting 64 features"):
+        average.fit(X[:, :49], y)
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        average.fit(X, X[:, 20])
+    assert not hasattr(average, "estimator_")
