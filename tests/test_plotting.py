@@ -220,9 +220,7 @@ class TestDigitGridDisplay:
         else:
             X = np.broadcast_to(np.zeros(400, np.uint8), (n_samples, 400))
         y = np.broadcast_to(3, n_samples)
-        display = DigitGridDisplay.from_data(
-            X, y, shuffle=shuffle, random_state=0
-        )
+        display = DigitGridDisplay.from_data(X, y, shuffle=shuffle, random_state=0)
         assert display.images.shape == (40, 20, 20)
 
     def test_one_grey_scale_for_all_images(self, digits):
