@@ -492,13 +492,14 @@ def test_average_of_the_weights_is_what_is_validated(digits):
 
 
 def test_tol_stops_and_warns_as_scikit_learn_does(digits):
-    clf = DigitMLPClassifier(tol=1e9, n_iter_no_change=4, max_iter=50).fit(*digits)
+    clf = DigitMLPClassifier(tol=1e9, n_iter_no_change=4, max_iter=50, random_state=0)
+    clf.fit(*digits)
     assert clf.n_iter_ == 6
     clf.set_params(n_iter_no_change=np.inf, max_iter=8)
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(8\) reached"):
         assert clf.fit(*digits).n_iter_ == 8
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(5\) reached"):
-        DigitMLPClassifier(tol=1e-9, max_iter=5).fit(*digits)
+        DigitMLPClassifier(tol=1e-9, max_iter=5, random_state=0).fit(*digits)
 
 
 # Going on
