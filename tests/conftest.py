@@ -2,16 +2,30 @@
 
 import os
 import random
-import re
-import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
+
+# No limit that depends on how fast the machine is. A failure prints how to repeat it
+# with `@reproduce_failure`, so no database of examples is kept. CI runs the same
+# examples every time; elsewhere every run tries new ones.
+settings.register_profile(
+    "skdigits",
+    max_examples=25,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("skdigits")
 
 # Variables that TensorFlow, Ray and threadpoolctl set when they are imported, and
 # pytest when it runs a test.
@@ -26,6 +40,15 @@ def digits():
     X, y = (X[:400] / 16).astype(np.float32), y[:400]
     X.flags.writeable = y.flags.writeable = False
     return X, y
+
+
+@pytest.fixture(scope="session")
+def development_data():
+    """The folder of data to develop with, which is not part of the project."""
+    folder = os.environ.get("SKDIGITS_TEST_DATA")
+    if folder is None:
+        pytest.skip("SKDIGITS_TEST_DATA does not name the folder of development data")
+    return Path(folder)
 
 
 def process_state():
@@ -66,7 +89,7 @@ def check_state(node, names=None):
     yield
     after = process_state()
     for name in (names or before.keys()) - allowed:
-        assert after[name] == before[name], f"a test has changed the {name}"
+        assert after[name] == before[name], f"a test has changed: {name}"
 
 
 @pytest.fixture(autouse=True)
@@ -80,36 +103,3 @@ def fixtures_leave_no_traces(request):
     # Filters set by a mark, and captured streams, are those of a single test.
     of_a_test = {"warning filters", "standard streams"}
     yield from check_state(request.node, process_state().keys() - of_a_test)
-
-
-def run_python(*arguments, env=None, **settings):
-    """Run a fresh Python; returns what it wrote to stdout and stderr as text.
-
-    Parameters
-    ----------
-    *arguments : str
-        Of the interpreter, such as ``"-c", code``.
-    env : dict, default=None
-        Environment variables to set on top of those of the tests.
-    **settings
-        Passed to `subprocess.run`.
-    """
-    # A developer's own settings must not quieten TensorFlow.
-    unset = {"KERAS_BACKEND", "PYTHONWARNINGS", "TF_CPP_MIN_LOG_LEVEL"}
-    inherited = {name: os.environ[name] for name in os.environ.keys() - unset}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=inherited | {name: str(value) for name, value in (env or {}).items()},
-        capture_output=True,
-        timeout=300,
-        **settings,
-    )
-    # Decoded here: in text mode every return of a progress bar would be a new line.
-    out, err = done.stdout.decode(), done.stderr.decode()
-    assert done.returncode == 0, err
-    return out, err
-
-
-def code_blocks(page):
-    """The Python code of a Markdown file, one text for each block."""
-    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)

@@ -14,7 +14,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from conftest import code_blocks
 from numpy.testing import assert_allclose
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -23,6 +22,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     StratifiedKFold,
 )
+from utils import code_blocks
 
 from skdigits import DigitMLPClassifier
 from skdigits.model_selection import StackedGridSearchCV

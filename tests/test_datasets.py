@@ -654,12 +654,9 @@ def test_real_size(tmp_path, monkeypatch, memory):
     assert (mnist.test_indices[[0, -1]] == [60_000, 69_999]).all()
 
 
-def test_checksum_of_the_training_labels(tmp_path):
-    folder = os.environ.get("SKDIGITS_TEST_DATA")
-    if folder is None:
-        pytest.skip("SKDIGITS_TEST_DATA does not name the folder of development data")
+def test_checksum_of_the_training_labels(development_data, tmp_path):
     # The labels are MNIST's; the images lost a grey level on their way.
-    with np.load(Path(folder) / "mnist_train.npz") as arrays:
+    with np.load(development_data / "mnist_train.npz") as arrays:
         x_train, y_train = arrays["x"], arrays["y"]
     zeros = np.zeros((10_000, 28, 28), dtype=np.uint8)
     arrays = {"x_train": x_train, "y_train": y_train, "x_test": zeros}

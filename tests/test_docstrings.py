@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import code_blocks
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
+from utils import code_blocks
 
 import skdigits
 

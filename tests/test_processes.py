@@ -8,9 +8,9 @@ import textwrap
 import joblib
 import numpy as np
 import pytest
-from conftest import run_python
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
+from utils import run_python
 
 from skdigits import DigitMLPClassifier
 

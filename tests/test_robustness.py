@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import skops.io
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skdigits import DigitMLPClassifier
@@ -558,17 +558,6 @@ def readers():
     ]
 
 
-def explored(n):
-    return settings(
-        max_examples=n,
-        derandomize=bool(os.environ.get("CI")),
-        deadline=None,
-        database=None,
-        print_blob=True,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-
-
 # scikit-learn's own check of values, where both infinities are among them.
 both_infinities = pytest.mark.filterwarnings(
     "ignore:invalid value encountered in reduce:RuntimeWarning"
@@ -576,7 +565,7 @@ both_infinities = pytest.mark.filterwarnings(
 
 
 @both_infinities
-@explored(200)
+@settings(max_examples=200)
 @given(drawn=images(0, 40), double=st.booleans())
 def test_any_input_is_predicted_correctly_or_refused(readers, drawn, double):
     clf = readers[double]
@@ -614,7 +603,7 @@ def training_sets(draw):
 
 
 @both_infinities
-@explored(15)
+@settings(max_examples=15)
 @given(drawn=training_sets())
 def test_any_training_set_is_learned_correctly_or_refused(drawn):
     X, container, y, labels = drawn
