@@ -265,7 +265,7 @@ def test_is_a_parameter_object():
         **distortion.get_params(),
         "shear": 0.1,
     }
-    clf = DigitMLPClassifier(augment=RandomDistortion())
+    clf = DigitMLPClassifier(augment=RandomDistortion(), random_state=0)
     clf.set_params(augment__rotation=3)
     assert clf.augment.rotation == 3
     assert clf.get_params()["augment__elastic_std"] == 1.1
@@ -296,7 +296,7 @@ def test_parameters_out_of_range_are_refused(digits, name, value):
     message = f"The '{name}' parameter of RandomDistortion must be"
     with pytest.raises(ValueError, match=message):
         distortion.sample(digits[0])
-    clf = DigitMLPClassifier(augment=distortion)
+    clf = DigitMLPClassifier(augment=distortion, random_state=0)
     with pytest.raises(ValueError, match=message):
         clf.fit(*digits)
     assert not hasattr(clf, "coefs_")
@@ -331,7 +331,7 @@ def test_shapes_that_are_not_those_of_the_images_are_refused(digits, shape):
     distortion = RandomDistortion(image_shape=shape)
     with pytest.raises(ValueError, match="image_shape"):
         distortion.sample(digits[0])
-    clf = DigitMLPClassifier(augment=distortion)
+    clf = DigitMLPClassifier(augment=distortion, random_state=0)
     with pytest.raises(ValueError, match="image_shape"):
         clf.fit(*digits)
 
@@ -359,7 +359,7 @@ def test_one_side_may_follow_from_the_number_of_features(digits, shape):
 
 @pytest.mark.parametrize("augment", [RandomDistortion, "distort", True, MinMaxScaler()])
 def test_only_a_random_distortion_is_taken(digits, augment):
-    clf = DigitMLPClassifier(augment=augment)
+    clf = DigitMLPClassifier(augment=augment, random_state=0)
     with pytest.raises(ValueError, match="The 'augment' parameter"):
         clf.fit(*digits)
 

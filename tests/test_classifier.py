@@ -29,7 +29,7 @@ def same_weights(one, other):
 
 def test_defaults_are_the_reference_job(digits):
     X, y = digits
-    clf = DigitMLPClassifier(max_iter=2).fit(X, y)
+    clf = DigitMLPClassifier(max_iter=2, random_state=0).fit(X, y)
     assert [coef.shape for coef in clf.coefs_] == [(64, 25), (25, 15), (15, 10)]
     assert [intercept.shape for intercept in clf.intercepts_] == [(25,), (15,), (10,)]
     assert DigitMLPClassifier().max_iter == 100
@@ -74,11 +74,17 @@ def test_log_proba_stays_finite_where_proba_rounds_to_zero(digits):
 
 def test_loss_is_the_cross_entropy_of_the_weights_at_a_learning_rate_of_nothing(digits):
     X, y = digits
-    clf = DigitMLPClassifier(learning_rate_init=1e-20, max_iter=1).fit(X, y)
+    clf = DigitMLPClassifier(learning_rate_init=1e-20, max_iter=1, random_state=0).fit(
+        X, y
+    )
     expected = -clf.predict_log_proba(X)[np.arange(len(y)), y].mean()
     assert clf.loss_ == pytest.approx(expected, rel=1e-5)
     smooth = DigitMLPClassifier(
-        learning_rate_init=1e-20, max_iter=1, label_smoothing=0.3, alpha=2.0
+        learning_rate_init=1e-20,
+        max_iter=1,
+        label_smoothing=0.3,
+        alpha=2.0,
+        random_state=0,
     ).fit(X, y)
     L = smooth.predict_log_proba(X)
     cross_entropy = -(0.7 * L[np.arange(len(y)), y] + 0.3 * L.mean(axis=1)).mean()
@@ -102,7 +108,7 @@ def test_larger_alpha_gives_smaller_weights(digits):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_is_that_of_weights_and_probabilities(digits, dtype):
     X, y = digits
-    clf = DigitMLPClassifier(dtype=dtype, max_iter=2).fit(X, y)
+    clf = DigitMLPClassifier(dtype=dtype, max_iter=2, random_state=0).fit(X, y)
     assert {array.dtype.name for array in clf.coefs_ + clf.intercepts_} == {dtype}
     assert clf.predict_proba(X).dtype == dtype
 
@@ -113,7 +119,7 @@ def test_dtype_is_that_of_weights_and_probabilities(digits, dtype):
 )
 def test_automatic_dtype_follows_X(digits, given, expected):
     X, y = digits
-    clf = DigitMLPClassifier(max_iter=2).fit((16 * X).astype(given), y)
+    clf = DigitMLPClassifier(max_iter=2, random_state=0).fit((16 * X).astype(given), y)
     assert clf.coefs_[0].dtype == expected
 
 
@@ -190,7 +196,7 @@ def test_dropout_masks_differ_between_epochs(digits):
     # Without shuffling and at a rate of nothing, only the masks can differ.
     X, y = digits
     clf = DigitMLPClassifier(
-        dropout=0.5, learning_rate_init=1e-20, shuffle=False, max_iter=3
+        dropout=0.5, learning_rate_init=1e-20, shuffle=False, max_iter=3, random_state=0
     ).fit(X, y)
     assert len(set(clf.loss_curve_)) == 3
 
@@ -262,7 +268,7 @@ def test_subclass_of_an_optimizer_keeps_what_its_constructor_sets(digits):
     config = {"learning_rate": 0.01, "weight_decay": 5.0}
     solvers = [
         Excluding(**config),
-        clone(DigitMLPClassifier(solver=Excluding(**config))).solver,
+        clone(DigitMLPClassifier(solver=Excluding(**config), random_state=0)).solver,
         keras.optimizers.Adam(0.01),
         keras.optimizers.AdamW(**config),
     ]
@@ -301,7 +307,7 @@ def test_schedule_need_not_be_registered(digits):
         )
         assert ours.loss_curve_ == pytest.approx(theirs.loss_curve_, rel=1e-5)
     fixed = keras.optimizers.SGD(Fixed(0.1))  # gives a plain float
-    DigitMLPClassifier(solver=fixed, max_iter=1).fit(X, y)
+    DigitMLPClassifier(solver=fixed, max_iter=1, random_state=0).fit(X, y)
 
 
 def test_optimizer_may_keep_its_learning_rate_elsewhere_too(digits):
@@ -335,7 +341,9 @@ def test_settings_of_an_optimizer_may_be_numpy_numbers(digits, number):
 
 def test_learning_rate_of_to_keras_may_be_any_number(digits):
     for rate in (1, np.float32(0.5)):
-        clf = DigitMLPClassifier(learning_rate_init=rate, max_iter=1).fit(*digits)
+        clf = DigitMLPClassifier(
+            learning_rate_init=rate, max_iter=1, random_state=0
+        ).fit(*digits)
         assert float(clf.to_keras().optimizer.learning_rate.numpy()) == rate
 
 
@@ -374,7 +382,9 @@ def test_optimizer_may_follow_its_own_schedule(digits):
     assert curve[0] > curve[1]
     assert curve[2] == pytest.approx(curve[3])
     with pytest.raises(ValueError, match="schedule of its own"):
-        DigitMLPClassifier(solver=optimizer, learning_rate="cosine").fit(X, y)
+        DigitMLPClassifier(
+            solver=optimizer, learning_rate="cosine", random_state=0
+        ).fit(X, y)
 
 
 class Rates(keras.callbacks.Callback):
@@ -393,7 +403,7 @@ class Rates(keras.callbacks.Callback):
 
 def test_constant_learning_rate_is_constant(digits):
     rates = Rates()
-    DigitMLPClassifier(max_iter=3, callbacks=[rates]).fit(*digits)
+    DigitMLPClassifier(max_iter=3, callbacks=[rates], random_state=0).fit(*digits)
     np.testing.assert_allclose(rates.before + rates.after, 0.001)
 
 
@@ -405,6 +415,7 @@ def test_cosine_learning_rate_falls_to_zero_over_max_iter(digits):
         max_iter=50,
         batch_size=400,
         callbacks=[rates],
+        random_state=0,
     ).fit(*digits)
     expected = 0.1 * (1 + np.cos(np.pi * np.arange(50) / 50))
     np.testing.assert_allclose(rates.after, expected, rtol=1e-5)
@@ -418,6 +429,7 @@ def test_adaptive_learning_rate_is_divided_by_five(digits):
         tol=1e9,
         n_iter_no_change=2,
         callbacks=[rates],
+        random_state=0,
     ).fit(*digits)
     # The first epoch improves on infinity, then each three are one too many.
     np.testing.assert_allclose(rates.after[:4], 0.1)
@@ -443,7 +455,9 @@ def test_learning_rate_set_by_a_callback_is_used(digits):
 
 
 def test_without_tol_exactly_max_iter_epochs_are_trained(digits):
-    clf = DigitMLPClassifier(max_iter=7, learning_rate_init=1e-20).fit(*digits)
+    clf = DigitMLPClassifier(max_iter=7, learning_rate_init=1e-20, random_state=0).fit(
+        *digits
+    )
     assert clf.n_iter_ == len(clf.loss_curve_) == 7
 
 
@@ -672,7 +686,7 @@ class Journal(keras.callbacks.Callback):
 def test_callbacks_are_called_once_an_epoch_with_an_ordinary_model(digits):
     X, y = digits
     journal = Journal()
-    clf = DigitMLPClassifier(max_iter=2, callbacks=[journal])
+    clf = DigitMLPClassifier(max_iter=2, callbacks=[journal], random_state=0)
     clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
     assert journal.calls == [
         "train begins",
@@ -706,7 +720,9 @@ def test_checkpoint_of_a_callback_is_a_keras_model(digits, tmp_path):
     X, y = digits
     path = tmp_path / "model.keras"
     checkpoint = keras.callbacks.ModelCheckpoint(path, verbose=0)
-    clf = DigitMLPClassifier(max_iter=2, callbacks=[checkpoint]).fit(X, y)
+    clf = DigitMLPClassifier(max_iter=2, callbacks=[checkpoint], random_state=0).fit(
+        X, y
+    )
     model = keras.models.load_model(path)
     np.testing.assert_allclose(
         model.predict(X, verbose=0), clf.decision_function(X), atol=1e-5
@@ -714,10 +730,10 @@ def test_checkpoint_of_a_callback_is_a_keras_model(digits, tmp_path):
 
 
 def test_verbose_shows_a_bar_on_standard_error(digits, capsys):
-    DigitMLPClassifier(max_iter=2, verbose=1).fit(*digits)
+    DigitMLPClassifier(max_iter=2, verbose=1, random_state=0).fit(*digits)
     out, err = capsys.readouterr()
     assert out == ""
     assert "2/2" in err
     assert "loss=" in err
-    DigitMLPClassifier(max_iter=2).fit(*digits)
+    DigitMLPClassifier(max_iter=2, random_state=0).fit(*digits)
     assert capsys.readouterr() == ("", "")

@@ -223,7 +223,7 @@ def test_failed_fit_changes_nothing(digits, fitted):
     X, y = digits
     average = averaging(fitted).fit(X, y)
     P = average.predict_proba(X)
-    average.set_params(estimator=DigitMLPClassifier(max_iter=2))
+    average.set_params(estimator=DigitMLPClassifier(max_iter=2, random_state=0))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         average.fit(X[:, :49], y[:-1])
     np.testing.assert_array_equal(average.predict_proba(X), P)
