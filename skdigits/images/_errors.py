@@ -1,24 +1,25 @@
-"""Why a picture cannot be read."""
+"""Why an image cannot be read."""
 
 
 class ImageError(ValueError):
-    """A picture that cannot be read.
+    """An image that cannot be read.
 
     Examples
     --------
     >>> import io
     >>> from skdigits.images import ImageError, load_image
     >>> try:
-    ...     load_image(io.BytesIO(b"no picture"))
+    ...     load_image(io.BytesIO(b"a text"))
     ... except ImageError as error:
     ...     print(error)
-    The picture is no picture that Pillow can read. Expected JPEG, PNG, TIFF or the \
-like.
+    The image is not an image in a supported format, or is damaged. Expected JPEG, \
+PNG, TIFF, BMP, GIF, WebP, PBM, PGM, PPM or HEIC. Got a file that begins with \
+b'a text'. Convert it to PNG or JPEG, or use another copy.
     """
 
 
 class ImageTooLargeError(ImageError):
-    """A picture with more pixels than are looked at.
+    """An image with more pixels than are looked at.
 
     Examples
     --------
@@ -28,7 +29,7 @@ class ImageTooLargeError(ImageError):
     ...     load_image(np.broadcast_to(np.uint8(0), (10_000, 10_000)))
     ... except ImageTooLargeError as error:
     ...     print(error)
-    Pictures may have up to 60,000,000 pixels. This one has shape (10000, 10000). Save \
+    Images may have up to 60,000,000 pixels. This one has shape (10000, 10000). Save \
 it with fewer.
     """
 
