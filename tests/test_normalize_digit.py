@@ -21,6 +21,8 @@ from skdigits.images import (
     SeveralDigitsError,
     normalize_digit,
 )
+from skdigits.images._resampling import resize
+from skdigits.pretrained import load_digit_reader
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +204,38 @@ def test_file_and_orientation(some, tmp_path):
         np.testing.assert_array_equal(normalize_digit(file), expected)
 
 
+# Digits that fill their image
+
+
+def tight(digit, side):
+    """A digit that touches all four borders, from 0 for paper to 1 for ink."""
+    rows, columns = (np.flatnonzero((digit > 127).any(axis)) for axis in (1, 0))
+    cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.clip(resize(cut / np.float32(255), (side, side)), 0, 1)
+
+
+@pytest.mark.parametrize("grey", [False, True], ids=["binary", "grey"])
+@pytest.mark.parametrize(("side", "accuracy"), [(8, 0.8), (12, 0.9), (16, 0.9)])
+def test_digits_that_fill_their_image(mnist, side, accuracy, grey):
+    rows, labels = [], []
+    for digit, label in zip(mnist[0][::50], mnist[1][::50], strict=True):
+        picture = tight(digit, side)
+        ink = picture > 0.5
+        # A vertical 1 is a solid block then, and scaling breaks a few others in two.
+        if ink.mean() > 0.9 or ndimage.label(ink, np.ones((3, 3)))[1] > 1:
+            continue
+        expected = normalize_digit(picture if grey else ink)
+        if grey:
+            assert_alike(normalize_digit(1 - picture), expected, 0.01)
+        else:
+            for form in (~ink, ink.astype(float), 1.0 - ink, np.uint8(255) * ink):
+                np.testing.assert_array_equal(normalize_digit(form), expected)
+        rows.append(expected.ravel())
+        labels.append(label)
+    assert len(rows) > 50
+    assert np.mean(load_digit_reader().predict(rows) == labels) > accuracy
+
+
 # Refusals
 
 
@@ -220,6 +254,14 @@ def test_noise_alone_and_light_alone_are_refused():
         normalize_digit(np.clip(noise, 0, 1))
     with pytest.raises(BlankImageError, match="no ink"):
         normalize_digit(np.tile(np.linspace(0.4, 0.9, 100), (100, 1)))
+
+
+def test_photographs_without_paper_are_refused():
+    noise = np.random.default_rng(0).uniform(0.5, 0.9, (100, 100))
+    rows, columns = np.indices(noise.shape)
+    covered = np.where(np.hypot(rows - 50, columns - 50) < 48, 0, noise)
+    with pytest.raises(BlankImageError, match="leave paper around"):
+        normalize_digit(covered)
 
 
 def test_several_digits_are_refused(some):

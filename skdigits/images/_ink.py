@@ -15,6 +15,53 @@ _FEWEST_PIXELS = 40
 # Paper is looked at with at most this many pixels by the longer side.
 _PAPER_PIXELS = 240
 
+# Images with at most this many pixels by the longer side have no shadows: they were
+# drawn, or cut out and scaled.
+_SMALL = 64
+
+# Drawings and binary images have this share of their pixels at the two extremes.
+_BINARY_SHARE = 0.9
+
+# A tone with this share of the border is the paper, whatever else speaks against it.
+PAPER_SHARE = 0.7
+
+# The paper of a photograph is measured where it is this share of the image.
+_MIN_PAPER = 0.6
+
+
+def find_paper(grey):
+    """Find the paper of an image of two tones, of which the digit may fill all.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+
+    Returns
+    -------
+    ndarray of bool of shape (height, width) or None
+        True for paper. None where the image may be a photograph, whose light varies.
+
+    Notes
+    -----
+    The paper is the tone with the larger share of the border. Where neither has 70 %,
+    as around a digit that was cut out tightly, two more properties count, each as much
+    as 10 % of the border: the paper has more of the four corners, and is in more
+    pieces. If all that is balanced, dark is ink.
+    """
+    lowest, highest = grey.min(), grey.max()
+    binary = ((grey == lowest) | (grey == highest)).mean() >= _BINARY_SHARE
+    if not binary and max(grey.shape) > _SMALL:
+        return None
+    light = grey > (lowest + highest) / 2
+    edges = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    share = edges.mean()
+    corners = light[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
+    pieces = [ndimage.label(tone, np.ones((3, 3)))[1] for tone in (light, ~light)]
+    more = np.sign(corners - 2) + np.sign(pieces[0] - pieces[1])
+    paper = light if share - 0.5 + 0.1 * more >= 0 else ~light
+    fills = max(share, 1 - share) < PAPER_SHARE or paper.mean() < _MIN_PAPER
+    return paper if binary or fills else None
+
 
 def is_light(grey):
     """Whether ink is lighter than the paper, which is what lies along the border.
@@ -74,8 +121,9 @@ def share_of_ink(grey, window):
     paper = ndimage.grey_closing(small, (width, width), mode="nearest")
     paper = resize(ndimage.gaussian_filter(paper, 1, mode="nearest"), grey.shape)
     light = grey / np.maximum(paper, 1 / 64)
-    # A closing follows the brightest noise; most of a picture is paper.
-    light /= np.quantile(light, 0.7)
+    # A closing follows the brightest noise; most of an image is paper, or else this
+    # is the light of ink.
+    light /= max(np.quantile(light, 0.7), 0.5)
     return 1 - light
 
 
@@ -95,8 +143,8 @@ def check_contrast(contrast, noise=0.0):
     """Refuse a picture whose strongest ink hardly differs from its paper."""
     if contrast < max(LEAST_CONTRAST, 5 * noise):
         raise BlankImageError(
-            "There is no ink on the picture: expected digits that are darker or "
+            "There is no ink on the image: expected digits that are darker or "
             f"lighter than their paper by {LEAST_CONTRAST:.0%} or more and by five "
             f"times its noise. Got {contrast:.1%}, with noise of {noise:.1%}. Write "
-            "with a darker pen or in better light."
+            "with a darker pen or in better light, and leave paper around the digits."
         )

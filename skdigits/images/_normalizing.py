@@ -8,8 +8,10 @@ from scipy import ndimage
 
 from skdigits.images._errors import CutDigitError, SeveralDigitsError
 from skdigits.images._ink import (
+    PAPER_SHARE,
     check_contrast,
     contrast_and_noise,
+    find_paper,
     is_light,
     share_of_ink,
 )
@@ -74,6 +76,12 @@ def normalize_digit(image, *, size=28, box_size=20):
     The format is that of [1]_. The middle is where MNIST has it: of its 60,000 training
     images, all but one stay as they are.
 
+    Whether ink is dark or light is seen at the border, most of which is paper. A digit
+    that was cut out tightly may leave too little of it. So on a binary image, and on
+    one of at most 64 pixels by the longer side, the corners and the number of pieces
+    count as well where neither tone has 70 % of the border: paper has more of the four
+    corners and is in more pieces.
+
     References
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, and P. Haffner, "Gradient-based learning
@@ -134,21 +142,26 @@ def find_ink(grey):
     even : bool
         Whether the paper is perfectly even.
     """
-    if is_light(grey):
+    on_paper = find_paper(grey)
+    if is_light(grey) if on_paper is None else grey[on_paper].max() < grey.max():
         grey = 1 - grey
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
-    if (border == paper).mean() >= 0.7:
+    # A value that occurs: the mean of two may have no pixel near it.
+    paper = np.quantile(
+        border if on_paper is None else grey[on_paper], 0.5, method="higher"
+    )
+    if on_paper is not None or (border == paper).mean() >= PAPER_SHARE:
         bright = grey[np.abs(grey - paper) < 0.05]
-        if (bright == paper).mean() >= 0.7:
+        even = bool((bright == paper).mean() >= PAPER_SHARE)
+        if on_paper is not None or even:
             ink = np.maximum(paper - grey, 0)
             check_contrast(ink.max())
-            return ink, True
+            return ink, even
     share = share_of_ink(grey, 0.4 * max(grey.shape))
     share = ndimage.gaussian_filter(share, max(grey.shape) / _DETAILS)
     contrast, noise = contrast_and_noise(share)
     check_contrast(contrast, noise)
-    full = np.median(share[share >= max(contrast / 2, 3 * noise)])
+    full = np.median(share[share >= min(max(contrast / 2, 3 * noise), share.max())])
     return np.clip(share / full, 0, 1), False
 
 
