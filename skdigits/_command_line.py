@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 
 from skdigits._version import __version__
@@ -23,7 +24,8 @@ def main(argv=None):
     """
     arguments = _parser().parse_args(argv)
     try:
-        return _read(arguments)
+        with warnings.catch_warnings():
+            return _read(arguments)
     except _CannotBeginError as error:
         print(f"skdigits: {error}", file=sys.stderr)
         return 2
@@ -44,6 +46,8 @@ def _parser():
         help="read the digits of photographs and scans",
         description="Read the digits of photographs and scans: a line for each row, "
         "a question mark for each digit that is not sure.",
+        epilog="Exit status: 0 if all were read, 1 if some could not be read, 2 if "
+        "nothing was begun.",
     )
     read.add_argument("photos", nargs="+", metavar="PHOTO", help="file of a picture")
     read.add_argument(
@@ -99,10 +103,11 @@ def _read(arguments):
     for photo in tqdm(arguments.photos, disable=not several, unit="photo", leave=False):
         try:
             reading = _read_one(photo, estimator, arguments)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, MemoryError) as error:
             failed = True
-            tqdm.write(f"skdigits: {_named(photo, error)}", file=sys.stderr)
-            answer = {"file": photo, "error": str(error)} if arguments.json else None
+            message = str(error) or type(error).__name__
+            tqdm.write(f"skdigits: {_named(photo, message)}", file=sys.stderr)
+            answer = {"file": photo, "error": message} if arguments.json else None
         else:
             answer = {"file": photo} | _as_json(reading) if arguments.json else reading
         if arguments.json:
@@ -113,15 +118,17 @@ def _read(arguments):
     return int(failed)
 
 
-def _named(photo, error):
-    """A message that has the name of the file once."""
-    message = str(error)
-    return message if photo in message else f"{photo}: {message}"
+def _named(photo, message):
+    """One line that has the name of the file once."""
+    line = message if photo in message else f"{photo}: {message}"
+    return " ".join(line.splitlines())
 
 
 def _read_one(photo, estimator, arguments):
     from skdigits.images import read_digits
 
+    # Pillow's warnings are about files: an error, if there is one, says it better.
+    warnings.filterwarnings("ignore", module="PIL")
     if not arguments.picture:
         return read_digits(photo, estimator, min_confidence=arguments.min_confidence)
     from skdigits.plotting import DigitReadingDisplay

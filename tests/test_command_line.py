@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     for seed in (0, 1):
         Image.fromarray(make_page(seed).image).save(folder / f"page{seed}.jpg")
-    (folder / "notes.txt").write_text("no picture", "utf-8")
+    (folder / "notes.txt").write_text("not an image", "utf-8")
     Image.new("L", (50, 50), 255).save(folder / "blank.png")
     X = np.random.default_rng(0).integers(0, 256, (50, 784)).astype(np.uint8)
     clf = DigitMLPClassifier((5,), rescale=1 / 255, max_iter=1, random_state=0)
@@ -91,15 +91,34 @@ def test_json(run, folder):
         assert digit["confidence"] == pytest.approx(expected.confidence)
         assert digit["probabilities"] == pytest.approx(expected.probabilities.tolist())
     assert failure["file"] == str(folder / "notes.txt")
-    assert "no picture" in failure["error"]
+    assert "is not an image" in failure["error"]
 
 
 def test_bad_files_are_reported_and_the_rest_goes_on(run, folder):
     status, out, err = run("notes.txt", "missing.jpg", "page0.jpg")
     assert status == 1
     assert read_digits(folder / "page0.jpg").text in out
-    assert "notes.txt is no picture" in err
+    assert "notes.txt is not an image" in err
     assert "No such file or directory: 'missing.jpg'" in err
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["notes.txt", "empty.png", "cut.jpg", "huge.png", "d"])
+def test_each_bad_file_is_one_line(run, folder, name):
+    if name == "empty.png":
+        (folder / name).touch()
+    elif name == "cut.jpg":
+        (folder / name).write_bytes((folder / "page0.jpg").read_bytes()[:5000])
+    elif name == "huge.png":  # so many pixels that Pillow warns, but opens it
+        Image.new("1", (60_000, 1600)).save(folder / name)
+    elif name == "d":
+        (folder / name).mkdir()
+    status, out, err = run(folder / name)
+    assert (status, out) == (1, "")
+    assert err.startswith("skdigits: ")
+    assert err.count("\n") == 1
+    assert name in err
+    assert "Traceback" not in err
 
 
 def test_picture(run, tmp_path):
