@@ -174,7 +174,10 @@ def _load(path):
     if path.suffix == ".skops":
         import skops.io
 
-        trusted = ["skdigits._classifier.DigitMLPClassifier"]
+        trusted = [
+            "skdigits._classifier.DigitMLPClassifier",
+            "skdigits.augmentation.RandomDistortion",
+        ]
         return skops.io.load(path, trusted=trusted)
     import joblib
 

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import skdigits
 from skdigits import DigitMLPClassifier
 from skdigits._command_line import main
+from skdigits.augmentation import RandomDistortion
 from skdigits.images import read_digits
 
 pytest.importorskip("PIL")
@@ -34,7 +35,9 @@ def folder(tmp_path_factory):
     (folder / "notes.txt").write_text("not an image", "utf-8")
     Image.new("L", (50, 50), 255).save(folder / "blank.png")
     X = np.random.default_rng(0).integers(0, 256, (50, 784)).astype(np.uint8)
-    clf = DigitMLPClassifier((5,), rescale=1 / 255, max_iter=1, random_state=0)
+    clf = DigitMLPClassifier(
+        (5,), rescale=1 / 255, augment=RandomDistortion(), max_iter=1, random_state=0
+    )
     clf.fit(X, np.arange(50) % 10)
     joblib.dump(clf, folder / "mine.joblib")
     skops.io.dump(clf, folder / "mine.skops")
