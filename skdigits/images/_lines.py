@@ -86,7 +86,8 @@ def _level_lines(ink, mask):
         curve, thickness = line.curve[line.start : line.stop], line.thickness
         reach = int(np.ceil(thickness / 2 + 1.5))
         offsets = np.arange(-reach, reach + 1)
-        band_rows = np.rint(curve + offsets[:, None]).astype(np.intp)
+        # Rounded first: halves are rounded to even, which would skip rows.
+        band_rows = np.rint(curve).astype(np.intp) + offsets[:, None]
         inside = (band_rows >= 0) & (band_rows < height)
         band_rows = np.clip(band_rows, 0, height - 1)
         band = (

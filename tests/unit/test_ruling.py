@@ -16,7 +16,7 @@ def rulings(draw):
     return (
         draw(st.integers(10, 20)),
         draw(st.integers(20, 30)),
-        draw(st.sampled_from([1, 3])),
+        draw(st.integers(1, 3)),
         draw(st.sampled_from([0.2, 0.3, 0.4])),
         draw(st.integers(-3, 3)),
     )
