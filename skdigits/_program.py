@@ -99,7 +99,7 @@ class TrainingProgram:
                 keras, self._tf, self.model, self.optimizer, equal
             )
         else:
-            self._weights = SeparateWeights(self.model, self.optimizer)
+            self._weights = SeparateWeights(self._tf, self.model, self.optimizer)
         self._model_is_behind = False
         self._variables = keras_variables(keras, self.model)
         self._fresh_optimizer = [copy_of(v) for v in self.optimizer.variables]

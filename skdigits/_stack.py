@@ -15,7 +15,7 @@ import numpy as np
 from skdigits._optimizer import OptimizerSpec
 from skdigits._shared_function import SharedFunction, shared_function
 from skdigits._tensorflow import load_keras, load_tensorflow
-from skdigits._weights import assign, bytes_of, copy_of
+from skdigits._weights import apply_gradients, assign, bytes_of, copy_of
 
 
 @dataclass(frozen=True)
@@ -417,7 +417,7 @@ class StackProgram:
         self._set_rates(rates, owners)
         pairs = zip(self._groups(gradients), self._groups(self._variables), strict=True)
         for (optimizer, some_gradients), (_, some_variables) in pairs:
-            optimizer.apply(some_gradients, some_variables)
+            apply_gradients(tf, optimizer, some_gradients, some_variables)
         return losses
 
     def _set_rates(self, rates, owners):

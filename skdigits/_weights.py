@@ -13,12 +13,14 @@ class SeparateWeights:
 
     Parameters
     ----------
+    tf : module
     model : keras.Model
     optimizer : keras.optimizers.Optimizer
         Built for the model's trainable variables.
     """
 
-    def __init__(self, model, optimizer):
+    def __init__(self, tf, model, optimizer):
+        self._tf = tf
         self.optimizer = optimizer
         self._variables = model.trainable_variables
 
@@ -38,7 +40,7 @@ class SeparateWeights:
 
     def apply(self, gradients):
         """Let the optimizer take a step."""
-        self.optimizer.apply(gradients, self._variables)
+        apply_gradients(self._tf, self.optimizer, gradients, self._variables)
 
 
 class JoinedWeights:
@@ -116,7 +118,7 @@ class JoinedWeights:
                 value=tf.reshape(gradient, [-1]),
             )
             start += size
-        self.optimizer.apply([joined], [self._joined])
+        apply_gradients(tf, self.optimizer, [joined], [self._joined])
 
     def _split(self, joined):
         parts = np.split(copy_of(joined), np.cumsum(self._sizes)[:-1])
@@ -145,6 +147,21 @@ def _matching_variables(separate, joined):
         for optimizer in (separate, joined)
     ]
     return [*slots, *zip(*once, strict=True)]
+
+
+def apply_gradients(tf, optimizer, gradients, variables):
+    """Let an optimizer take a step, in a graph that can be freed.
+
+    Keras sums the gradients over all replicas, even if there is only one, by a
+    function with a custom gradient. TensorFlow registers every custom gradient for
+    good, and this one refers to the graph that it was traced in. In a cross-replica
+    context Keras leaves the sum out.
+    """
+    replica = tf.distribute.get_replica_context()
+    if replica is None:  # in a cross-replica context already
+        optimizer.apply(gradients, variables)
+        return
+    replica.merge_call(lambda strategy: optimizer.apply(gradients, variables))
 
 
 def copy_of(variable):
