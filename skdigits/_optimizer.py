@@ -10,10 +10,12 @@ from numbers import Real
 
 import numpy as np
 
+# Named, because Keras would number the names, and TensorFlow keeps about 40 kB for each
+# name that a variable has had.
 _SOLVERS = {
-    "adam": ("Adam", {}),
-    "adamw": ("AdamW", {}),
-    "sgd": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "adam": ("Adam", {"name": "adam"}),
+    "adamw": ("AdamW", {"name": "adamw"}),
+    "sgd": ("SGD", {"name": "sgd", "momentum": 0.9, "nesterov": True}),
 }
 
 # Keras's optimizers that treat every number of every variable alike.

@@ -116,7 +116,7 @@ class StackProgram:
         self._fresh = [
             [copy_of(v) for v in optimizer.variables] for optimizer in self._optimizers
         ]
-        self._generator = keras.random.SeedGenerator(0)
+        self._generator = keras.random.SeedGenerator(0, name="dropout_seed")
         self._function = None
 
     @property
