@@ -84,7 +84,13 @@ def process_state():
 
 def check_state(node, names=None):
     """Compare the global state after a test, or a file of tests, with that before."""
-    allowed = {name for mark in node.iter_markers("changes") for name in mark.args}
+    allowed = {
+        name
+        for item in node.session.items
+        if node in item.listchain()
+        for mark in item.iter_markers("changes")
+        for name in mark.args
+    }
     before = process_state()
     yield
     after = process_state()

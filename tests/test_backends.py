@@ -140,7 +140,7 @@ def test_dask(digits, expected, dask_client, name):
     assert_allclose(scores(search), expected[name], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["stacked", "randomized", "halving"])
+@pytest.mark.parametrize("name", ["stacked", "halving"])
 def test_ray(digits, expected, ray, name):
     with joblib.parallel_config(backend="ray"):
         search = searches(n_jobs=2)[name].fit(*digits)

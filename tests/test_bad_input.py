@@ -18,6 +18,10 @@ from sklearn.utils.estimator_checks import check_param_validation
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 
+# Keras draws the seeds of a model's layers.
+pytestmark = pytest.mark.changes("Python's random state")
+
+
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
 
 

@@ -16,6 +16,10 @@ from skdigits._program_cache import programs
 from skdigits.model_selection import StackedGridSearchCV
 
 
+# Keras draws the seeds of a model's layers.
+pytestmark = pytest.mark.changes("Python's random state")
+
+
 def test_worked_example():
     # scikit-learn's example of one step of gradient descent, worked out by hand in
     # sklearn/neural_network/tests/test_mlp.py, from the same starting weights.
@@ -150,15 +154,20 @@ def test_is_as_accurate_as_plain_keras():
         X, y, test_size=0.2, stratify=y, random_state=0
     )
     ours, theirs = [], []
-    for seed in range(5):
+    for seed in range(3):
         clf = DigitMLPClassifier(max_iter=15, random_state=seed).fit(X_train, y_train)
         ours.append((clf.score(X_test, y_test), clf.loss_))
         model = keras.Sequential(
             [
                 keras.Input((400,)),
-                keras.layers.Dense(25, "relu"),
-                keras.layers.Dense(15, "relu"),
-                keras.layers.Dense(10),
+                *(
+                    keras.layers.Dense(
+                        units,
+                        activation,
+                        kernel_initializer=keras.initializers.GlorotUniform(seed),
+                    )
+                    for units, activation in ((25, "relu"), (15, "relu"), (10, None))
+                ),
             ]
         )
         model.compile(
@@ -172,8 +181,8 @@ def test_is_as_accurate_as_plain_keras():
         np.mean(ours, axis=0),
         np.mean(theirs, axis=0),
     )
-    # Five seeds leave a standard error of about 0.3 points on each side.
-    assert our_score > their_score - 0.01
+    # Three seeds leave a standard error of about 0.4 points on each side.
+    assert our_score > their_score - 0.015
     assert our_loss == pytest.approx(their_loss, rel=0.25)
 
 
@@ -182,7 +191,7 @@ def test_programs_that_are_no_longer_kept_are_freed(digits, monkeypatch, stacked
     monkeypatch.setattr(programs, "max_size", 1)
     counts = []
     for width in (5, 6):
-        clf = DigitMLPClassifier((width,), max_iter=1, tol=None)
+        clf = DigitMLPClassifier((width,), max_iter=1, random_state=0)
         if stacked:
             sizes = {"hidden_layer_sizes": [(width,), (4,)]}
             clf = StackedGridSearchCV(clf, sizes, cv=2, refit=False)

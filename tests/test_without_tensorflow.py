@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -81,8 +82,10 @@ def files(digits, tmp_path_factory):
     clf = DigitMLPClassifier(max_iter=5, batch_norm=True, random_state=0)
     models = {
         "plain": clf.fit(X, y.astype(str)),
-        "warm": DigitMLPClassifier(max_iter=5, warm_start=True).fit(X, y),
-        "pipeline": make_pipeline(StandardScaler(), DigitMLPClassifier()).fit(X, y),
+        "warm": DigitMLPClassifier(max_iter=5, warm_start=True, random_state=0).fit(
+            X, y
+        ),
+        "pipeline": make_pipeline(StandardScaler(), clone(clf)).fit(X, y),
     }
     arrays = {"X": X}
     for name, model in models.items():
