@@ -574,6 +574,7 @@ def test_without_warm_start_fit_begins_anew(digits):
     assert len(clf.loss_curve_) == 3
 
 
+@pytest.mark.changes("NumPy's random state")
 def test_random_state_decides_everything(digits):
     X, y = digits
     params = {"max_iter": 3, "dropout": 0.1, "early_stopping": True}
@@ -617,6 +618,7 @@ def starting_at(coefs):
     return clf.set_params(random_state=0, learning_rate_init=0.01, batch_size=500)
 
 
+@pytest.mark.changes("Python's random state")  # Keras draws the seeds of layers
 def test_large_data_trains_as_small_data_does():
     # As a whole the images are handed over in chunks; without the empty pixels they
     # are few enough to be held at once. Weights of empty pixels make no difference.
