@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
   test-oldest bench docs test-docs clean
 
 # A worker holds TensorFlow and what it has compiled, about 1.5 GB.
-IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -47,7 +47,7 @@ OUTSIDE = [
         "serving",
     )
 ]
-IN_PARALLEL = ["-n", "2", "--dist", "loadfile"]
+IN_PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 @dataclass

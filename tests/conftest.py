@@ -33,6 +33,21 @@ _SET_BY_IMPORTS = ("ENABLE_RUNTIME_", "HDF5_", "KMP_", "RAY_", "TF2_", "TPU_")
 _SET_BY_PYTEST = ("PYTEST_",)
 
 
+# Files that take longest, or wait most. Workers take whole files, so these come first.
+_LONGEST = [
+    "without_tensorflow",
+    "backends",
+    "model_selection",
+    "docstrings",
+    "processes",
+]
+
+
+def pytest_collection_modifyitems(items):
+    longest = {f"test_{name}.py": rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: longest.get(item.path.name, len(longest)))
+
+
 @pytest.fixture(scope="session")
 def digits():
     """400 digits of 8 x 8 pixels in 0 to 1, float32, and their labels; read-only."""
