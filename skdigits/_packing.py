@@ -13,6 +13,9 @@ import numpy as np
 
 # What a block costs beside its weights, in weights.
 _BLOCK = 3000
+# Blocks are as wide as whole vectors of so many float32 (AVX-512): one filled in part
+# takes as long. So searches over many widths share a few programs.
+_VECTOR = 16
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Packing:
     n_streams, n_blocks, n_networks : int
         Streams, blocks in each, networks in a block at most.
     widths : tuple of int
-        Units of each hidden layer of a block.
+        Units of each hidden layer of a block, multiples of 16.
     places : tuple of Place
         One for each network.
     """
@@ -106,7 +109,8 @@ def pack(streams, n_features, n_outputs):
             )
             for stream, networks in of_stream.items()
         }
-        widths = tuple(np.max([width for width, _, _ in filled.values()], axis=0))
+        widths = np.max([width for width, _, _ in filled.values()], axis=0)
+        widths = tuple(-(-widths // _VECTOR) * _VECTOR)
         n_networks = max(n for _, n, _ in filled.values())
         cost = n_blocks * _cost(widths, n_networks, n_features, n_outputs)
         candidates.append((cost, n_blocks, n_networks, widths, filled))
