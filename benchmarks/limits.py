@@ -15,11 +15,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 class BareLoop(ClassifierMixin, BaseEstimator):
     """Training in one program, as a classifier of labels 0 to 9."""
 
-    def __init__(self, hidden=(25, 15), batch_size=32, epochs=100, seed=0):
+    def __init__(
+        self, hidden=(25, 15), batch_size=32, epochs=100, seed=0, compiled=True
+    ):
         self.hidden = hidden
         self.batch_size = batch_size
         self.epochs = epochs
         self.seed = seed
+        self.compiled = compiled
 
     def fit(self, X, y):
         rng = np.random.default_rng(self.seed)
@@ -36,7 +39,7 @@ class BareLoop(ClassifierMixin, BaseEstimator):
             bound = np.sqrt(6 / (n_in + n_out))
             kernel = rng.uniform(-bound, bound, (n_in, n_out)).astype(np.float32)
             weights.append((kernel, np.zeros(n_out, dtype=np.float32)))
-        trained = _program()(
+        trained = loop(self.compiled)(
             weights,
             X.astype(np.float32, copy=False),
             y.astype(np.int32),
@@ -55,7 +58,8 @@ class BareLoop(ClassifierMixin, BaseEstimator):
 
 
 @cache
-def _program():
+def loop(compiled):
+    """The function that trains, kept until the cache is cleared."""
     import tensorflow as tf
 
     def loss_of(weights, X, y, weight):
@@ -65,7 +69,7 @@ def _program():
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, X @ kernel + bias)
         return tf.reduce_sum(loss * weight) / tf.reduce_sum(weight)
 
-    @tf.function(jit_compile=True, autograph=False)
+    @tf.function(jit_compile=compiled, autograph=False)
     def train(weights, X, y, index, weight):
         start = [tf.convert_to_tensor(array) for layer in weights for array in layer]
         zeros = [tf.zeros_like(array) for array in start]

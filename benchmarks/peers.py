@@ -165,10 +165,12 @@ def skorch(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
     )
 
 
-def bare_loop(hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0):
+def bare_loop(
+    hidden=(25, 15), batch_size=32, epochs=100, rescale=None, seed=0, compiled=True
+):
     from benchmarks.limits import BareLoop
 
-    return BareLoop(hidden, batch_size, epochs, seed)
+    return BareLoop(hidden, batch_size, epochs, seed, compiled)
 
 
 MAKERS = {

@@ -281,6 +281,27 @@ def epoch_and_sgemm(row, repeats):
     return answers
 
 
+# What fits of many shapes are done by. 63 epochs are worth compiling, 5 are not.
+_SHAPES = {
+    "skdigits": ("skdigits", {"epochs": 63}),
+    "skdigits, not compiled": ("skdigits", {"epochs": 5}),
+    "skdigits, stacked": ("skdigits", {"epochs": 63, "stacked": True}),
+    "skdigits, stacked, not compiled": ("skdigits", {"epochs": 5, "stacked": True}),
+    "bare loop": ("bare loop", {"epochs": 63}),
+    "bare loop, not compiled": ("bare loop", {"epochs": 5, "compiled": False}),
+}
+
+
+def many_shapes(row, repeats):
+    """Measure growth over fits of many shapes, each in a process of its own."""
+    answers = {name: [] for name in _SHAPES}
+    for _ in range(repeats):
+        for name, (peer, settings) in _SHAPES.items():
+            with Worker(peer) as worker:
+                answers[name].append(worker.call("many_shapes", **settings))
+    return answers
+
+
 ROWS = {
     "fit-warm": Row(
         "fit, warm",
@@ -440,6 +461,14 @@ ROWS = {
         "beside the second ten",
         ["skdigits"],
         alternating("many_fits"),
+        repeats=1,
+    ),
+    "many-shapes": Row(
+        "many shapes",
+        "100 fits of 1000 x 400, each of another width, in one process; stacked, each "
+        "is a search over two widths and two folds",
+        list(_SHAPES),
+        many_shapes,
         repeats=1,
     ),
     **{

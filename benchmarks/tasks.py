@@ -230,6 +230,31 @@ def many_fits(peer, *, n_fits=100):
     }
 
 
+def many_shapes(peer, *, epochs, stacked=False, n_fits=100, **settings):
+    """Growth of resident memory over fits of networks of as many different widths."""
+    from benchmarks import limits
+
+    X, y = (part[:1000] for part in data.reference_job())
+    seconds, resident = [], []
+    for number in range(n_fits):
+        hidden = (10 + number, 10)
+        estimator = MAKERS[peer](hidden=hidden, epochs=epochs, **settings)
+        if stacked:
+            from skdigits.model_selection import StackedGridSearchCV
+
+            sizes = {"hidden_layer_sizes": [hidden, (8 + number, 8)]}
+            estimator = StackedGridSearchCV(estimator, sizes, cv=2, refit=False)
+        seconds.append(_timed(lambda e=estimator: e.fit(X, y))[1])
+        limits.loop.cache_clear()  # TensorFlow may free a bare loop's function
+        resident.append(_resident_bytes())
+    half = n_fits // 2
+    return {
+        "seconds": float(np.median(seconds)),
+        "growth_mib": (resident[-1] - resident[0]) / 2**20,
+        "late_growth_mib": (resident[-1] - resident[half - 1]) / 2**20,
+    }
+
+
 def _resident_bytes():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
