@@ -126,7 +126,9 @@ def run(name, variant, folder):
     env = {**os.environ, **variant.env}
     env = {key: value for key, value in env.items() if value is not None}
     if name == "read-only-home":
-        env["HOME"] = str(folder)
+        home = folder / "home"
+        home.mkdir()
+        env["HOME"] = str(home)
     checkout = ROOT
     if name == "path-with-space-and-umlaut":
         checkout = folder / "a path with spaces, ä ö ü"
