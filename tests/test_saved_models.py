@@ -3,8 +3,6 @@
 import copy
 import io
 import pickle
-import subprocess
-import sys
 from types import NoneType
 
 import cloudpickle
@@ -16,6 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from utils import run_python
 
 import skdigits
 from skdigits import DigitMLPClassifier
@@ -287,10 +286,7 @@ np.testing.assert_allclose(clf.predict_proba(data["X"]), data["P"], atol=1e-5)
 clf.callbacks[0].on_epoch_end(3)
 assert clf.callbacks[0].epochs == 4
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    run_python("-c", code, cwd=tmp_path)
 
 
 # Formats
