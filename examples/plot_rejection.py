@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.model_selection import train_test_split
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.images import normalize_digit
 from skdigits.plotting import DigitGridDisplay
 from skdigits.pretrained import load_digit_reader
@@ -111,7 +111,7 @@ rows = images.reshape(len(images), -1)
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")
 for ax, (title, model) in zip(
-    axes, [("Trained on digits only", clf), ("The reader", reader)], strict=True
+    axes, [("TrainingResult on digits only", clf), ("The reader", reader)], strict=True
 ):
     P = model.predict_proba(rows)
     labels = [f"{row.argmax()}: {row.max():.0%}" for row in P]

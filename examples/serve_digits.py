@@ -46,7 +46,7 @@ MAX_IMAGES = 100
 def load(path):
     """Return the classifier in a file of skops, which builds trusted types alone."""
     trusted = [
-        "skdigits._classifier.DigitMLPClassifier",
+        "skdigits.DigitMLPClassifier",
         "skdigits.augmentation.RandomDistortion",  # the parameter `augment`
     ]
     return skops.io.load(path, trusted=trusted)

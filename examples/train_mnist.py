@@ -28,8 +28,8 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
-from skdigits.datasets import fetch_mnist
+from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.datasets._mnist import fetch_mnist
 from skdigits.ensemble import DistortionAveragingClassifier
 
 # %%

@@ -15,8 +15,8 @@ from pretraining import data
 from pretraining.calibration import calibrate
 from pretraining.weights import quantize, save
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
-from skdigits.datasets import fetch_mnist
+from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.datasets._mnist import fetch_mnist
 
 PACKAGE = Path(__file__).parents[1] / "skdigits" / "pretrained"
 
@@ -32,7 +32,7 @@ def recipe(n_epochs):
         label_smoothing=0.05,
         ema=0.999,
         augment=RandomDistortion(
-            rotation=15.0, shear=0.3, scale=0.2, translation=1.5, ease=0.5
+            rotation=15.0, shear=0.3, scale=0.2, translation=1.5, final_strength=0.5
         ),
         rescale=1 / 255,
         max_iter=n_epochs,

@@ -1,18 +1,34 @@
 """Handwritten digit recognition as a scikit-learn estimator."""
 
+import importlib
+
 from skdigits._version import __version__ as __version__
 
 __all__ = ["DigitMLPClassifier"]
 
+_SUBPACKAGES = {
+    "augmentation",
+    "datasets",
+    "ensemble",
+    "export",
+    "images",
+    "model_selection",
+    "plotting",
+    "pretrained",
+}
+
 
 def __getattr__(name):
-    # Reading a page needs no scikit-learn, whose import takes longer than the reading.
+    # Imported on first access: reading an image needs no scikit-learn, whose import
+    # takes longer than the reading.
     if name == "DigitMLPClassifier":
         from skdigits._classifier import DigitMLPClassifier
 
         return DigitMLPClassifier
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"skdigits.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return [*__all__, "__version__"]
+    return sorted({*__all__, *_SUBPACKAGES, "__version__"})

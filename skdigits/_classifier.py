@@ -5,40 +5,43 @@ from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdigits import _forward
-from skdigits._distortion import Distortion
-from skdigits._job import Job, Progress, Trained, TrainingData, known
-from skdigits._keras_models import read_keras, to_keras
-from skdigits._network import Network, unfold
-from skdigits._optimizer import check_copies
-from skdigits._saved import is_fitted_state, opened, stamp
-from skdigits._sklearn_callbacks import (
+from skdigits._fitting import (
+    fitted_attributes,
+    fitted_network,
+    loaded_attributes,
+    make_task,
+)
+from skdigits._keras.conversion import read_keras, to_keras
+from skdigits._keras.optimizers import check_copies
+from skdigits._network import inference
+from skdigits._network.architecture import Network
+from skdigits._network.batch_norm import unfold_batch_norm
+from skdigits._persistence import is_fitted_state, migrate_state, version_stamp
+from skdigits._sklearn_compat import (
     CallbackSupportMixin,
-    EpochTasks,
+    EpochReporter,
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    _check_partial_fit_first_call,
+    _fit_context,
     begin_fit,
     end_fit,
     has_callbacks,
 )
-from skdigits._training import train
+from skdigits._training.trainer import train
 from skdigits._validation import (
-    check_alpha,
     check_classes,
     check_dropout,
-    check_hidden_layer_sizes,
     check_images,
     check_labels,
     check_training_data,
-    check_validation_data,
-    draw_seed,
-    row_weights,
-    split_rows,
 )
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 
 
 def _defaults(estimator_type):
@@ -252,12 +255,14 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     True
     """
 
+    __module__ = "skdigits"
+
     _parameter_constraints = {
         "hidden_layer_sizes": [
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
-        "activation": [StrOptions(set(_forward.ACTIVATIONS))],
+        "activation": [StrOptions(set(inference.ACTIVATIONS))],
         "solver": [
             StrOptions({"adam", "adamw", "sgd"}),
             HasMethods(["apply", "get_config"]),
@@ -362,11 +367,11 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __getstate__(self):
         check_copies(self.solver)
-        return {**super().__getstate__(), **stamp()}
+        return {**super().__getstate__(), **version_stamp()}
 
     def __setstate__(self, state):
         # A file of an older release lacks the parameters that came since.
-        super().__setstate__(_defaults(type(self)) | opened(state))
+        super().__setstate__(_defaults(type(self)) | migrate_state(state))
 
     # Training
 
@@ -421,15 +426,15 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> DigitMLPClassifier(max_iter=5, random_state=0).fit(X, y).n_iter_
         5
         """
-        draft = self._draft()
-        job = draft._prepare_fit(X, y, sample_weight, X_val, y_val)
+        working_copy = self._working_copy()
+        task = working_copy._prepare_fit(X, y, sample_weight, X_val, y_val)
         context = begin_fit(self, X, y, sample_weight, max_subtasks=self.max_iter)
-        tasks = None
+        reporter = None
         if has_callbacks(self):
-            attributes = partial(draft._attributes_of, job)
-            tasks = EpochTasks(context, self, X, y, sample_weight, attributes)
-        draft._finish_fit(job, train(job, tasks=tasks))
-        before = self._take_over(draft)
+            attributes = partial(working_copy._attributes_of, task)
+            reporter = EpochReporter(context, self, X, y, sample_weight, attributes)
+        working_copy._finish_fit(task, train(task, reporter=reporter))
+        before = self._commit(working_copy)
         try:
             end_fit(context, self, X, y, sample_weight)
         except BaseException:
@@ -437,10 +442,10 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise
         return self
 
-    def _attributes_of(self, job, trained):
+    def _attributes_of(self, task, result):
         """What would be this classifier's attributes with that training."""
-        fitted = self._draft()
-        fitted._finish_fit(job, trained)
+        fitted = self._working_copy()
+        fitted._finish_fit(task, result)
         return vars(fitted)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -501,36 +506,36 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "all of the data at once. Pass the weights as a dict, or as "
                 "sample_weight."
             )
-        draft = self._draft()
-        resuming = hasattr(draft, "coefs_")
+        working_copy = self._working_copy()
+        resuming = hasattr(working_copy, "coefs_")
         check_labels("classes", classes)
-        _check_partial_fit_first_call(draft, classes)
+        _check_partial_fit_first_call(working_copy, classes)
         X, y, weight = check_training_data(
-            draft, X, y, sample_weight, reset=not resuming
+            working_copy, X, y, sample_weight, reset=not resuming
         )
-        unknown = np.setdiff1d(y, draft.classes_)
+        unknown = np.setdiff1d(y, working_copy.classes_)
         if unknown.size:
             raise ValueError(
                 f"`y` has classes not in `self.classes_`: {unknown}. Expected labels "
-                f"out of {draft.classes_}. Name all of them in `classes` in the first "
-                "call to partial_fit."
+                f"out of {working_copy.classes_}. Name all of them in `classes` in the "
+                "first call to partial_fit."
             )
-        job = draft._make_job(X, y, weight, resuming)
-        draft._finish_fit(job, train(job, incremental=True), incremental=True)
-        self._take_over(draft)
+        task = make_task(working_copy, X, y, weight, resuming)
+        working_copy._finish_fit(task, train(task, incremental=True), keep_state=True)
+        self._commit(working_copy)
         return self
 
-    # A fit works on a draft, which is taken over in one go when nothing has failed:
+    # A fit changes a working copy, which is committed at once when nothing has failed:
     # a callback, another thread or a file never sees half of a fit.
 
-    def _draft(self):
-        draft = object.__new__(type(self))
-        draft.__dict__ = vars(self).copy()
-        return draft
+    def _working_copy(self):
+        working_copy = object.__new__(type(self))
+        working_copy.__dict__ = vars(self).copy()
+        return working_copy
 
-    def _take_over(self, draft):
-        """Become what the draft is; returns the attributes before."""
-        before, drafted = self.__dict__, vars(draft)
+    def _commit(self, working_copy):
+        """Become what the working_copy is; returns the attributes before."""
+        before, drafted = self.__dict__, vars(working_copy)
         now = {name: before[name] for name in list(before) if not is_fitted_state(name)}
         now |= {name: drafted[name] for name in drafted if is_fitted_state(name)}
         self.__dict__ = now
@@ -551,142 +556,12 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"previous call to fit. Previously got {self.classes_}, `y` has "
                 f"{classes}"
             )
-        return self._make_job(X, y, weight, resuming, X_val, y_val)
+        return make_task(self, X, y, weight, resuming, X_val, y_val)
 
-    def _make_job(self, X, y, weight, resuming, X_val=None, y_val=None):
-        network = self._network_to_train(X, resuming)
-        distortion = None
-        if self.augment is not None:
-            distortion = Distortion(self.augment, X.shape[1], network.dtype)
-        y = np.searchsorted(self.classes_, y)
-        weight = row_weights(self.class_weight, self.classes_, y, weight)
-        if resuming:
-            progress = self._progress(network)
-        else:
-            progress = Progress.start(network, draw_seed(self.random_state))
-        data = TrainingData(X, y, weight)
-        validation = check_validation_data(self, X_val, y_val)
-        if validation is not None:
-            data.validation = *validation, None
-        elif self.early_stopping:
-            data.rows, held_out = split_rows(
-                self.classes_[y], weight, self.validation_fraction, progress.seed
-            )
-            data.validation = X[held_out], y[held_out], weight[held_out]
-        check_alpha(self.alpha, weight, data.rows, network.dtype)
-        t_before = self.t_ if resuming else 0
-        return Job(network, self, data, progress, t_before, distortion)
-
-    def _finish_fit(self, job, trained, incremental=False):
-        """Take over what came of a training."""
-        validated = job.data.validation is not None
-        self._keep(trained, job.network, validated, incremental)
-        self.t_ = job.t_before + trained.n_epochs * job.data.n_samples
-
-    def _network_to_train(self, X, resuming):
-        n_classes = len(self.classes_)
-        sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
-        if self.dtype != "auto":
-            dtype = self.dtype
-        elif resuming:
-            dtype = self.coefs_[0].dtype.name
-        else:
-            double = X.dtype.newbyteorder("=") == np.float64
-            dtype = "float64" if double else "float32"
-        network = Network(
-            n_features=X.shape[1],
-            hidden_layer_sizes=sizes,
-            n_outputs=1 if n_classes == 2 else n_classes,
-            out_activation="logistic" if n_classes == 2 else "softmax",
-            activation=self.activation,
-            dropout=check_dropout(self.dropout, len(sizes)),
-            batch_norm=bool(self.batch_norm),
-            rescale=None if self.rescale is None else float(self.rescale),
-            dtype=dtype,
-        )
-        if resuming:
-            self._check_same_network(network)
-        return network
-
-    def _check_same_network(self, network):
-        fitted = self._fitted_network()
-        for name in (
-            "hidden_layer_sizes",
-            "activation",
-            "batch_norm",
-            "rescale",
-            "dtype",
-        ):
-            had, wanted = getattr(fitted, name), getattr(network, name)
-            if had != wanted:
-                raise ValueError(
-                    f"Cannot go on with a network fitted with {name}={had!r}. Got "
-                    f"{name}={wanted!r} instead. Set the parameter back, or fit anew "
-                    "with warm_start=False."
-                )
-
-    def _fitted_network(self):
-        return Network(
-            n_features=self.n_features_in_,
-            hidden_layer_sizes=tuple(coef.shape[1] for coef in self.coefs_[:-1]),
-            n_outputs=self.n_outputs_,
-            out_activation=self.out_activation_,
-            activation=self._activation,
-            batch_norm=bool(self._batch_norms),
-            rescale=self._rescale,
-            dropout=self._dropout,
-            dtype=self.coefs_[0].dtype.name,
-        )
-
-    def _progress(self, network):
-        """Where to go on from: the kept state, else what the weights tell."""
-        curves = {
-            "loss_curve": self.loss_curve_,
-            "validation_scores": self.validation_scores_ or [],
-            "validation_losses": self.validation_loss_curve_ or [],
-        }
-        if self._training_state is not None:
-            return Progress(**self._training_state, **curves)
-        return Progress(
-            seed=draw_seed(self.random_state),
-            arrays=unfold(network, self.coefs_, self.intercepts_, self._batch_norms),
-            norm_prior=0.0,
-            **curves,
-        )
-
-    def _keep(self, trained, network, validated, incremental):
-        """Take over what training made."""
-        progress = trained.progress
-        self.coefs_ = trained.coefs
-        self.intercepts_ = trained.intercepts
-        self._batch_norms = trained.norms
-        # What the weights were fitted for, whatever the parameters become.
-        self._activation = network.activation
-        self._rescale = network.rescale
-        self._dropout = network.dropout
-        self.n_iter_ = trained.n_epochs
-        self.n_layers_ = len(trained.coefs) + 1
-        self.n_outputs_ = network.n_outputs
-        self.out_activation_ = network.out_activation
-        self.loss_curve_ = progress.loss_curve
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
-        best_loss = min(known(self.loss_curve_), default=np.inf)
-        self.best_loss_ = None if self.early_stopping else best_loss
-        scores = progress.validation_scores
-        self.validation_scores_ = scores if validated else None
-        self.validation_loss_curve_ = progress.validation_losses if validated else None
-        best_score = max(known(scores), default=None)
-        self.best_validation_score_ = best_score if validated else None
-        curve, best = (
-            (scores, best_score) if validated else (self.loss_curve_, best_loss)
-        )
-        self.best_epoch_ = curve.index(best) + 1 if known(curve) else None
-        self._training_state = None
-        if self.warm_start or incremental:
-            state = vars(progress).copy()
-            for name in ("loss_curve", "validation_scores", "validation_losses"):
-                del state[name]
-            self._training_state = state
+    def _finish_fit(self, task, result, keep_state=None):
+        """Set the fitted attributes that come of a training."""
+        keep_state = self.warm_start if keep_state is None else keep_state
+        vars(self).update(fitted_attributes(task, result, keep_state=keep_state))
 
     # Prediction
 
@@ -694,7 +569,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_images(self, X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            Z = _forward.logits(
+            Z = inference.logits(
                 X, self.coefs_, self.intercepts_, self._activation, self._rescale
             )
         if not np.isfinite(Z).all():
@@ -763,7 +638,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         array([0, 1, 2])
         """
         Z = self._logits(X)
-        return self.classes_[_forward.class_index(Z, self.out_activation_)]
+        return self.classes_[inference.class_index(Z, self.out_activation_)]
 
     def predict_proba(self, X):
         """Probability of each class.
@@ -792,7 +667,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> clf.predict_proba(X[:3]).sum(axis=1).round(6)
         array([1., 1., 1.])
         """
-        return _forward.proba(self._logits(X), self.out_activation_)
+        return inference.proba(self._logits(X), self.out_activation_)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class.
@@ -821,7 +696,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> bool(clf.predict_log_proba(X[:3]).max() < 0)
         True
         """
-        return _forward.log_proba(self._logits(X), self.out_activation_)
+        return inference.log_proba(self._logits(X), self.out_activation_)
 
     # Keras
 
@@ -849,8 +724,10 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ['hidden_1', 'hidden_2', 'output']
         """
         check_is_fitted(self)
-        network = self._fitted_network()
-        arrays = unfold(network, self.coefs_, self.intercepts_, self._batch_norms)
+        network = fitted_network(self)
+        arrays = unfold_batch_norm(
+            network, self.coefs_, self.intercepts_, self._batch_norms
+        )
         return to_keras(network, arrays, self)
 
     @classmethod
@@ -860,7 +737,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         model : keras.Sequential
-            Trained; Dense layers with Rescaling, BatchNormalization, Activation,
+            TrainingResult; Dense layers with Rescaling, BatchNormalization, Activation,
             ReLU, Softmax, Dropout, and Flatten on the input. Logits or
             probabilities out. It is left as it is.
 
@@ -920,7 +797,6 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         clf.classes_ = classes[order]
         clf.n_features_in_ = network.n_features
-        untrained = Progress(seed=0, arrays=[])
-        clf._keep(Trained(coefs, intercepts, [], untrained, 0), network, False, False)
-        clf.t_ = 0
+        arrays = coefs, intercepts, []
+        vars(clf).update(loaded_attributes(clf, network, arrays))
         return clf

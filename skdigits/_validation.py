@@ -1,14 +1,15 @@
-"""Parameters and data, checked and brought into the form that training takes."""
+"""Checks of parameters and data."""
 
-import sys
 from collections.abc import Mapping, Set
 from itertools import islice
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
+
+from skdigits._sklearn_compat import _check_sample_weight
 
 
 def check_hidden_layer_sizes(sizes):
@@ -53,11 +54,6 @@ def check_dropout(dropout, n_hidden):
 def _without_0d(value):
     """The scalar of an array without dimensions; anything else as it is."""
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def draw_seed(random_state):
-    """A seed out of scikit-learn's `random_state`."""
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def check_images(estimator, X, *y, reset):
@@ -161,21 +157,6 @@ def check_classes(classes, n_classes):
     return labels
 
 
-def row_weights(class_weight, classes, y, weight):
-    """Weights of rows: those of the samples times those of their classes."""
-    with np.errstate(all="ignore"):
-        product = weight * _class_weights(class_weight, classes, y, weight)[y]
-        total = product.sum()
-    if not 0 < total < np.inf:
-        problem = "are all 0" if total == 0 else f"add up to {total}"
-        raise ValueError(
-            "The weights of the rows, sample_weight times class_weight, must add up to "
-            f"a finite number above 0. Got weights that {problem} instead. Leave out "
-            "rows without weight, and scale the weights so that their mean is about 1."
-        )
-    return product
-
-
 def check_alpha(alpha, weight, rows, dtype):
     """Raise if `alpha` overflows where it is divided by the mean weight of a row."""
     mean = (weight if rows is None else weight[rows]).mean()
@@ -185,65 +166,3 @@ def check_alpha(alpha, weight, rows, dtype):
             f"Got alpha={alpha:g} and a mean weight of {mean:g} instead. Use a smaller "
             "alpha, or scale sample_weight and class_weight to a mean of about 1."
         )
-
-
-def _class_weights(class_weight, classes, y, weight):
-    """Weight of each class; "balanced" gives every class the same total."""
-    if class_weight is None:
-        return np.ones(len(classes))
-    if isinstance(class_weight, dict):
-        return _listed_class_weights(class_weight, classes)
-    totals = np.bincount(y, weights=weight, minlength=len(classes))
-    present = totals > 0
-    balanced = np.zeros(len(classes))
-    balanced[present] = totals.sum() / (present.sum() * totals[present])
-    return balanced
-
-
-def _listed_class_weights(class_weight, classes):
-    labels = classes.tolist()
-    weights = [class_weight.get(label, 1.0) for label in labels]
-    valid = (
-        all(label in labels for label in class_weight)
-        and all(isinstance(w, Real) and 0 <= w <= sys.float_info.max for w in weights)
-        and any(weights)
-    )
-    if not valid:
-        raise ValueError(
-            f"class_weight must map labels out of {labels} to finite weights of 0 or "
-            f"more, not all 0. Got {class_weight} instead."
-        )
-    return np.array(weights, dtype=float)
-
-
-def split_rows(labels, weight, validation_fraction, seed):
-    """Indices of the rows to train on and of those held out, stratified."""
-    # A tenth of the time that importing skdigits would take, to predict for example.
-    from sklearn.model_selection import train_test_split
-
-    try:
-        rows, held_out = train_test_split(
-            np.arange(len(labels)),
-            test_size=validation_fraction,
-            random_state=seed,
-            stratify=labels,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"Cannot hold out validation_fraction={validation_fraction} of "
-            f"{len(labels)} rows, stratified by class, for early_stopping: {error} "
-            "Pass more rows, another validation_fraction, or X_val and y_val."
-        ) from error
-    if len(held_out) < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the "
-            "size of your dataset."
-        )
-    for part, indices in [("training", rows), ("validation", held_out)]:
-        if not weight[indices].any():
-            raise ValueError(
-                f"All weights of the {part} part of the data are 0 after the split "
-                "for early_stopping. Leave out rows of weight 0, or change "
-                "validation_fraction or random_state."
-            )
-    return np.sort(rows), held_out

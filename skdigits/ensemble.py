@@ -8,12 +8,9 @@ from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     MetaEstimatorMixin,
-    _fit_context,
     clone,
 )
 from sklearn.utils import get_tags
-from sklearn.utils._metadata_requests import _routing_enabled
-from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -22,9 +19,16 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdigits._distortion import Distortion, distort
-from skdigits._validation import check_images, draw_seed
-from skdigits.augmentation import RandomDistortion
+from skdigits._random import draw_seed
+from skdigits._sklearn_compat import (
+    HasMethods,
+    Interval,
+    _fit_context,
+    _routing_enabled,
+)
+from skdigits._validation import check_images
+from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation._warp import Distortion, distort
 
 __all__ = ["DistortionAveragingClassifier"]
 

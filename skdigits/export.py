@@ -10,7 +10,6 @@ import os
 import secrets
 
 import numpy as np
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -182,7 +181,7 @@ def register_converter():
 
 def _steps(estimator):
     """Fitted steps that predict one after the other, the classifier last."""
-    if isinstance(estimator, BaseSearchCV):
+    if hasattr(estimator, "refit"):  # a search
         check_is_fitted(estimator)
         if not hasattr(estimator, "best_estimator_"):
             raise ValueError(

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import (
     GridSearchCV,
     ParameterGrid,
@@ -22,22 +22,26 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     check_cv,
 )
-from sklearn.model_selection._validation import (
-    _insert_error_scores,
-    _score,
-    _warn_or_raise_about_fit_failures,
-)
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
-from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skdigits._classifier import DigitMLPClassifier
-from skdigits._sklearn_callbacks import begin_fit, end_fit, has_callbacks
-from skdigits._stack_training import train_stack, train_stacks
-from skdigits._stacking import RowsOf, make_stacks
+from skdigits._sklearn_compat import (
+    _check_method_params,
+    _fit_context,
+    _insert_error_scores,
+    _num_samples,
+    _routing_enabled,
+    _safe_split,
+    _score,
+    _warn_or_raise_about_fit_failures,
+    begin_fit,
+    end_fit,
+    has_callbacks,
+)
+from skdigits._together.grouping import RowsOf, make_groups
+from skdigits._together.trainer import train_group, train_groups
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
@@ -55,7 +59,7 @@ class _Trial:
     estimator: object
     train: np.ndarray
     test: np.ndarray
-    job: object = None
+    task: object = None
     has_own_rows: bool = False
     seconds: float = 0.0
     error: Exception | None = None
@@ -181,10 +185,10 @@ class _StackedSearch:
         try:
             X, fit_params = fold.transformed_for(trial.estimator)
             trial.classifier._validate_params()
-            trial.job = trial.classifier._prepare_fit(X, fold.y, **fit_params)
+            trial.task = trial.classifier._prepare_fit(X, fold.y, **fit_params)
             # The same rows as every other candidate of the fold, checked.
-            trial.job.data.X = fold.checked(X, trial.job.data.X)
-            trial.has_own_rows = trial.job.data.X is fold.X
+            trial.task.data.X = fold.checked(X, trial.task.data.X)
+            trial.has_own_rows = trial.task.data.X is fold.X
         except Exception as error:
             trial.error = error
         trial.seconds = time.perf_counter() - start
@@ -192,12 +196,12 @@ class _StackedSearch:
     def _train(self, X, trials, scoring):
         ready = [trial for trial in trials if trial.error is None]
         n_jobs = effective_n_jobs(self.n_jobs)
-        stacks = make_stacks([trial.job for trial in ready], n_jobs) if ready else []
-        n_epochs = sum(trial.job.params.max_iter for trial in ready)
+        stacks = make_groups([trial.task for trial in ready], n_jobs) if ready else []
+        n_epochs = sum(trial.task.params.max_iter for trial in ready)
         with _progress_bar(self, n_epochs, len(trials)) as bar:
             scoring.score([trial for trial in trials if trial.error is not None])
             if n_jobs == 1:
-                outcomes = train_stacks([stack for stack, _ in stacks], bar.update)
+                outcomes = train_groups([stack for stack, _ in stacks], bar.update)
             else:
                 outcomes = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
                     delayed(_train_stack)(stack, _shared(X, stack, places, ready))
@@ -210,8 +214,8 @@ class _StackedSearch:
                     if isinstance(outcome, Exception):
                         trial.error = outcome
                     else:
-                        trial.classifier._finish_fit(trial.job, outcome)
-                    trial.job = None
+                        trial.classifier._finish_fit(trial.task, outcome)
+                    trial.task = None
                 scoring.score(some)
                 bar.set_postfix(scoring.best())
 
@@ -450,7 +454,7 @@ def _train_stack(stack, X=None):
     for source in stack.sources:
         if isinstance(source, RowsOf):
             source.X = X
-    return train_stack(stack)
+    return train_group(stack)
 
 
 class StackedGridSearchCV(_StackedSearch, GridSearchCV):

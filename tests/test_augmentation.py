@@ -14,8 +14,8 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_random_state
 
 from skdigits import DigitMLPClassifier
-from skdigits._distortion import Distortion, distort
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation._warp import Distortion, distort
 from skdigits.model_selection import StackedGridSearchCV
 
 SIDE = 41
@@ -283,7 +283,7 @@ BAD_PARAMETERS = {
     "translation": [-1, np.nan, 1001],
     "elastic_sigma": [0, 0.4, -5, 1001],
     "elastic_std": [-1, "1", 1e38],
-    "ease": [-0.1, 1.1],
+    "final_strength": [-0.1, 1.1],
 }
 
 
@@ -425,14 +425,16 @@ def test_learns_to_read_what_is_moved(digits):
     labels = np.repeat(y, 3)
     params = {"max_iter": 60, "hidden_layer_sizes": (60, 30)}
     plain = classifier(augment=None, **params).fit(X, y)
-    trained = classifier(augment=only(translation=1.5, ease=1), **params).fit(X, y)
+    trained = classifier(augment=only(translation=1.5, final_strength=1), **params).fit(
+        X, y
+    )
     assert trained.score(moved, labels) > plain.score(moved, labels) + 0.1
 
 
 def test_strength_falls_to_ease_in_the_last_quarter(digits):
     # What an image of ones loses when it is shifted tells how far it was.
     X, y = np.ones_like(digits[0]), digits[1]
-    augment = only(translation=4, ease=0)
+    augment = only(translation=4, final_strength=0)
     losses = standing_still(max_iter=40, augment=augment).fit(X, y).loss_curve_
     still = standing_still(max_iter=1, augment=None).fit(X, y).loss_
     away = abs(np.array(losses) - still)
@@ -444,7 +446,7 @@ def test_strength_falls_to_ease_in_the_last_quarter(digits):
 
 def test_ease_of_one_keeps_the_strength(digits):
     X, y = np.ones_like(digits[0]), digits[1]
-    augment = only(translation=4, ease=1)
+    augment = only(translation=4, final_strength=1)
     losses = standing_still(max_iter=40, augment=augment).fit(X, y).loss_curve_
     assert np.mean(losses[30:]) == pytest.approx(
         np.mean(losses[:30]), abs=np.ptp(losses)
@@ -496,7 +498,7 @@ def test_data_in_chunks_is_distorted_too():
 
 def test_partial_fit_distorts_at_full_strength(digits):
     X, y = np.ones_like(digits[0]), digits[1]
-    clf = standing_still(augment=only(translation=4, ease=0))
+    clf = standing_still(augment=only(translation=4, final_strength=0))
     losses = [clf.partial_fit(X, y, classes=np.arange(10)).loss_ for _ in range(5)]
     assert len(set(losses)) == 5
     still = standing_still(max_iter=1, augment=None).fit(X, y).loss_
@@ -506,10 +508,12 @@ def test_partial_fit_distorts_at_full_strength(digits):
 
 def test_warm_start_goes_on_with_other_images(digits):
     clf = standing_still(
-        max_iter=2, warm_start=True, augment=only(translation=1, ease=1)
+        max_iter=2, warm_start=True, augment=only(translation=1, final_strength=1)
     )
     losses = clf.fit(*digits).fit(*digits).loss_curve_
-    whole = standing_still(max_iter=4, augment=only(translation=1, ease=1)).fit(*digits)
+    whole = standing_still(
+        max_iter=4, augment=only(translation=1, final_strength=1)
+    ).fit(*digits)
     np.testing.assert_allclose(losses, whole.loss_curve_, rtol=1e-6)
 
 
@@ -553,7 +557,7 @@ def test_is_saved_with_the_classifier(digits, tmp_path):
     skops.io.dump(clf, tmp_path / "clf.skops")
     types = skops.io.get_untrusted_types(file=tmp_path / "clf.skops")
     assert set(types) == {
-        "skdigits._classifier.DigitMLPClassifier",
+        "skdigits.DigitMLPClassifier",
         "skdigits.augmentation.RandomDistortion",
     }
     loaded = skops.io.load(tmp_path / "clf.skops", trusted=types)

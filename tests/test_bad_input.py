@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_param_validation
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 
 # Keras draws the seeds of a model's layers.
 pytestmark = pytest.mark.changes("Python's random state")

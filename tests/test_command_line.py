@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 import skdigits
 from skdigits import DigitMLPClassifier
-from skdigits._command_line import main
-from skdigits.augmentation import RandomDistortion
+from skdigits._cli import main
+from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.images import read_digits
 
 pytest.importorskip("PIL")

@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.ensemble import DistortionAveragingClassifier
 from skdigits.images import DigitImageTransformer
 

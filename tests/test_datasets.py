@@ -19,8 +19,8 @@ import pytest
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-from skdigits import _mnist_files
-from skdigits.datasets import fetch_mnist
+from skdigits.datasets import _mnist_files
+from skdigits.datasets._mnist import fetch_mnist
 
 IDX_NAMES = {
     "y_train": "train-labels-idx1-ubyte",

@@ -1,6 +1,7 @@
 """What docs/design.md promises of the modules themselves."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,53 +48,69 @@ def test_imports_have_no_cycles():
         visit(module, [])
 
 
-# From the top. A module imports from its own layer and from those below. Private ones
-# have to be named; what is in a package, such as `skdigits.images`, has its layer.
-LAYERS = [
-    {"__main__", "_command_line"},
-    {"public modules that are not named below"},
-    {"_classifier"},
-    {"_keras_models", "_saved", "_sklearn_callbacks"}
-    | {"_stack_training", "_stacking", "_training"},
-    {"_course", "_feeding", "_job", "_packing", "_program", "_program_cache"}
-    | {"_shared_function", "_stack"},
-    {"_validation", "augmentation"},
-    {"_distortion", "_forward", "_mnist_files", "_network", "_optimizer"}
-    | {"_schedule", "_tensorflow", "_version", "_weights"},
+# A module imports from its own folder and from those further down.
+FOLDERS = [
+    "__main__",
+    "_cli",
+    "model_selection",
+    "ensemble",
+    "export",
+    "plotting",
+    "datasets",
+    "images",
+    "pretrained",
+    "_classifier",
+    "_fitting",
+    "_together",
+    "_training",
+    "_keras",
+    "_persistence",
+    "_validation",
+    "augmentation",
+    "_sklearn_compat",
+    "_random",
+    "_network",
+    "_version",
 ]
 
 
-def layer(module):
-    name = module.removeprefix("skdigits.").partition(".")[0]
-    for number, names in enumerate(LAYERS):
-        if name in names:
-            return number
-    assert not name.startswith("_"), f"name the layer of {name} in LAYERS"
-    return 1
+def folder_of(module):
+    return module.removeprefix("skdigits.").partition(".")[0]
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"skdigits"}))
 def test_imports_go_down(module):
+    allowed = FOLDERS[FOLDERS.index(folder_of(module)) :]
     ours = GRAPH[module] & MODULES.keys()
-    assert not [other for other in ours if layer(other) < layer(module)]
+    assert {folder_of(other) for other in ours} <= set(allowed)
 
 
 def test_no_module_imports_from_the_root_of_the_package():
     assert not [module for module in MODULES if "skdigits" in GRAPH[module]]
 
 
-def test_only_what_needs_an_estimator_imports_the_classifier():
-    users = {m for m in MODULES if "skdigits._classifier" in GRAPH[m]}
-    assert users == {
-        "skdigits",
-        "skdigits.export",
-        "skdigits.model_selection",
-        "skdigits.pretrained._digit_reader",
+def external(folder):
+    modules = [module for module in MODULES if folder_of(module) == folder]
+    names = {name.partition(".")[0] for module in modules for name in GRAPH[module]}
+    return names - sys.stdlib_module_names - {"skdigits"}
+
+
+def test_network_needs_numpy_only():
+    assert external("_network") == {"numpy"}
+
+
+def test_only_the_keras_folder_imports_keras():
+    users = {f for f in FOLDERS if external(f) & {"keras", "tensorflow"}}
+    assert users <= {"_keras"}
+
+
+def test_private_names_of_scikit_learn_are_in_one_module():
+    private = {
+        module
+        for module, names in GRAPH.items()
+        if any(n.startswith("sklearn.") and "._" in n for n in names)
     }
-
-
-def test_forward_imports_numpy_only():
-    assert GRAPH["skdigits._forward"] == {"numpy"}
+    assert private <= {"skdigits._sklearn_compat"}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.ensemble import DistortionAveragingClassifier
 
 NO_DISTORTION = RandomDistortion(

@@ -23,7 +23,7 @@ import skdigits
 GOLDEN = Path(__file__).parent / "golden"
 RELEASES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
 KINDS = ["ten_classes", "two_strings", "batch_norm", "warm_start", "pipeline"]
-OURS = {"skdigits._classifier.DigitMLPClassifier"}
+OURS = {"skdigits.DigitMLPClassifier"}
 
 
 def unpickle(path):

@@ -33,7 +33,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
 
 PARAMETERS = sorted(DigitMLPClassifier().get_params())
 

@@ -39,7 +39,7 @@ def classifier(**params):
 @pytest.fixture
 def compiled(monkeypatch):
     """XLA compiles every program, however few its steps."""
-    monkeypatch.setattr("skdigits._training._STEPS_WORTH_COMPILING", 0)
+    monkeypatch.setattr("skdigits._training.cost_model._STEPS_WORTH_COMPILING", 0)
 
 
 def scores_of(search):
@@ -151,8 +151,8 @@ def test_other_forms_of_rows(digits, form, monkeypatch):
     elif form == "uint8":
         X, params = (X * 16).astype(np.uint8), {"rescale": 1 / 16}
     else:  # handed over in chunks
-        monkeypatch.setattr("skdigits._stack_training._RESIDENT_BYTES", 0)
-        monkeypatch.setattr("skdigits._stack_training._CHUNK_BYTES", 100_000)
+        monkeypatch.setattr("skdigits._together.trainer._RESIDENT_BYTES", 0)
+        monkeypatch.setattr("skdigits._together.trainer._CHUNK_BYTES", 100_000)
     grid = {"hidden_layer_sizes": [(10, 10), (25, 15)], "dropout": [0, 0.1]}
     ours, theirs = both(classifier(**params), grid, X, y)
     assert_allclose(scores_of(ours), scores_of(theirs), atol=1e-12)
@@ -350,7 +350,7 @@ def test_stacks_in_two_processes(digits):
 def test_small_memory_budget_splits_stacks(digits, monkeypatch):
     X, y = digits
     grid = {"hidden_layer_sizes": [(5, 5), (9, 4), (20, 10)]}
-    monkeypatch.setattr("skdigits._stacking._STACK_BYTES", 100_000)
+    monkeypatch.setattr("skdigits._together.grouping._GROUP_BYTES", 100_000)
     ours, theirs = both(classifier(dtype="float64"), grid, X, y)
     assert_allclose(scores_of(ours), scores_of(theirs), atol=1e-12)
 
@@ -358,8 +358,8 @@ def test_small_memory_budget_splits_stacks(digits, monkeypatch):
 @pytest.fixture
 def several_threads(monkeypatch):
     """Small searches are cut up and trained side by side as large ones are."""
-    monkeypatch.setattr("skdigits._stacking._STACK_BYTES", 100_000)
-    monkeypatch.setattr("skdigits._stack_training._SECONDS_FOR_A_THREAD", 1e-9)
+    monkeypatch.setattr("skdigits._together.grouping._GROUP_BYTES", 100_000)
+    monkeypatch.setattr("skdigits._together.trainer._SECONDS_FOR_A_THREAD", 1e-9)
     monkeypatch.setattr("joblib.cpu_count", lambda: 3)
 
 

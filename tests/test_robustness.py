@@ -55,7 +55,7 @@ folder = pathlib.Path(sys.argv[1])
 data = np.load(folder / "data.npz")
 
 def load_skops(path):
-    return skops.io.load(path, trusted=["skdigits._classifier.DigitMLPClassifier"])
+    return skops.io.load(path, trusted=["skdigits.DigitMLPClassifier"])
 
 loaders = {
     ".joblib": joblib.load,

@@ -19,7 +19,7 @@ from utils import run_python
 import skdigits
 from skdigits import DigitMLPClassifier
 
-OURS = {"skdigits._classifier.DigitMLPClassifier"}
+OURS = {"skdigits.DigitMLPClassifier"}
 
 
 def through_joblib(model):
@@ -303,7 +303,7 @@ def test_a_file_says_what_wrote_it(plain):
 @pytest.mark.parametrize("through", [through_pickle, through_joblib, through_skops])
 def test_a_newer_format_is_warned_of(plain, digits, monkeypatch, through):
     newer = {"_skdigits_format": 7, "_skdigits_version": "9.9.0"}
-    monkeypatch.setattr("skdigits._classifier.stamp", lambda: newer)
+    monkeypatch.setattr("skdigits._classifier.version_stamp", lambda: newer)
     match = "by skdigits 9.9.0 in format 7.*knows formats up to 1.*Upgrade skdigits"
     with pytest.warns(UserWarning, match=match):
         loaded = through(plain)

@@ -225,7 +225,7 @@ def test_skops(server):
         import skops.io
 
         expected = np.load("expected.npz")
-        ours = ["skdigits._classifier.DigitMLPClassifier"]
+        ours = ["skdigits.DigitMLPClassifier"]
         for name in ("plain", "warm", "pipeline"):
             assert skops.io.get_untrusted_types(file=f"{name}.skops") == ours
             model = skops.io.load(f"{name}.skops", trusted=ours)

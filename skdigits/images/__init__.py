@@ -8,9 +8,9 @@ from skdigits.images._errors import (
     SeveralDigitsError,
 )
 from skdigits.images._loading import load_image
-from skdigits.images._normalizing import normalize_digit
-from skdigits.images._reading import DigitReading, PageReading, read_digits
-from skdigits.images._regions import DigitRegion, find_digits
+from skdigits.images._normalize import normalize_digit
+from skdigits.images._read import DigitReading, PageReading, read_digits
+from skdigits.images._segmentation import DigitRegion, find_digits
 
 __all__ = [
     "BlankImageError",
@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+for _function in (find_digits, load_image, normalize_digit, read_digits):
+    _function.__module__ = __name__  # so that pickles name the public address
+
+
 def __getattr__(name):
     # The rest needs no scikit-learn, whose import takes longer than reading a page.
     if name == "DigitImageTransformer":
@@ -39,4 +43,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return __all__
+    return sorted(__all__)

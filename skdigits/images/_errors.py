@@ -17,6 +17,8 @@ PNG, TIFF, BMP, GIF, WebP, PBM, PGM, PPM or HEIC. Got a file that begins with \
 b'a text'. Convert it to PNG or JPEG, or use another copy.
     """
 
+    __module__ = "skdigits.images"
+
 
 class ImageTooLargeError(ImageError):
     """An image with more pixels than are looked at.
@@ -33,6 +35,8 @@ class ImageTooLargeError(ImageError):
 it with fewer.
     """
 
+    __module__ = "skdigits.images"
+
 
 class BlankImageError(ImageError):
     """A picture with nothing on it that is darker or lighter than the paper.
@@ -47,6 +51,8 @@ class BlankImageError(ImageError):
     ...     print("blank")
     blank
     """
+
+    __module__ = "skdigits.images"
 
 
 class SeveralDigitsError(ImageError):
@@ -65,6 +71,8 @@ class SeveralDigitsError(ImageError):
     several digits
     """
 
+    __module__ = "skdigits.images"
+
 
 class CutDigitError(ImageError):
     """A picture whose border cuts through its digit.
@@ -81,3 +89,5 @@ class CutDigitError(ImageError):
     ...     print("cut")
     cut
     """
+
+    __module__ = "skdigits.images"

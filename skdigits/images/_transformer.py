@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator, TransformerMixin
 
+from skdigits._sklearn_compat import Interval, _fit_context
 from skdigits.images._errors import ImageError
-from skdigits.images._normalizing import check_sizes, normalize_digit
+from skdigits.images._normalize import check_sizes, normalize_digit
 
 
 class DigitImageTransformer(TransformerMixin, BaseEstimator):
@@ -46,6 +46,8 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
     >>> reader.predict(images[:5])
     array([0, 1, 2, 3, 4])
     """
+
+    __module__ = "skdigits.images"
 
     _parameter_constraints: dict = {
         "size": [Interval(Integral, 4, 1024, closed="both")],

@@ -5,10 +5,11 @@ from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing, check_array, check_scalar, column_or_1d
+from sklearn.utils import check_array, check_scalar, column_or_1d
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import indexable
 
+from skdigits._sklearn_compat import _safe_indexing
 from skdigits.plotting._matplotlib import import_pyplot
 
 # Vermillion from the palette of Okabe and Ito, which colour-blind readers tell
@@ -67,6 +68,8 @@ class DigitGridDisplay:
     >>> len(display.plot().text_)
     20
     """
+
+    __module__ = "skdigits.plotting"
 
     def __init__(self, images, *, y_true=None, y_pred=None):
         self.images = images

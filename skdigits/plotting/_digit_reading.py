@@ -65,6 +65,8 @@ class DigitReadingDisplay:
     ['1', '1']
     """
 
+    __module__ = "skdigits.plotting"
+
     def __init__(self, image, reading):
         self.image = image
         self.reading = reading

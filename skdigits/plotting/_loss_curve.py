@@ -59,6 +59,8 @@ class LossCurveDisplay:
     'Epoch'
     """
 
+    __module__ = "skdigits.plotting"
+
     def __init__(
         self,
         loss_curve,

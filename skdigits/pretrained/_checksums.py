@@ -1,6 +1,6 @@
 """Checksums of the files beside, written by `make pretrained`."""
 
 SHA256 = {
-    "digit_reader.npz": "f12720cb7c1854c6bfa59b52fd9cdb12"
-    "10524db4ba43a1f0882c28f00a196a03",
+    "digit_reader.npz": "960a01bb15d51c23685f6327c3a130e0"
+    "e3ded2ff77f0f07958d20640e19ab8d3",
 }

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from skdigits import _forward
+from skdigits._network import inference
 from skdigits.pretrained._weights import load_weights
 
 
@@ -43,41 +43,38 @@ def load_digit_reader():
     array([1])
     """
     from skdigits._classifier import DigitMLPClassifier
-    from skdigits._saved import stamp
-    from skdigits.augmentation import RandomDistortion
+    from skdigits._fitting import loaded_attributes
+    from skdigits._network.architecture import Network
+    from skdigits.augmentation._random_distortion import RandomDistortion
 
     weights = load_weights("digit_reader.npz")
-    parameters = weights.about["parameters"]
-    clf = DigitMLPClassifier(**parameters)
+    about = weights.about
+    clf = DigitMLPClassifier(**about["parameters"])
     clf.set_params(
-        augment=RandomDistortion(**parameters["augment"]),
-        hidden_layer_sizes=tuple(parameters["hidden_layer_sizes"]),
+        augment=RandomDistortion(**clf.augment),
+        hidden_layer_sizes=tuple(clf.hidden_layer_sizes),
     )
-    loss_curve = weights.about["loss_curve"]
-    fitted = {
-        "classes_": weights.classes,
-        "coefs_": weights.coefs,
-        "intercepts_": weights.intercepts,
-        "n_features_in_": len(weights.coefs[0]),
-        "n_layers_": len(weights.coefs) + 1,
-        "n_outputs_": len(weights.classes),
-        "out_activation_": "softmax",
-        "n_iter_": len(loss_curve),
-        "t_": weights.about["n_samples_seen"],
-        "loss_": loss_curve[-1],
-        "loss_curve_": loss_curve,
-        "best_loss_": min(loss_curve),
-        "best_epoch_": len(loss_curve),
-        "validation_scores_": None,
-        "validation_loss_curve_": None,
-        "best_validation_score_": None,
-        "_activation": clf.activation,
-        "_batch_norms": weights.norms,
-        "_dropout": (0.0,) * len(weights.coefs),
-        "_rescale": clf.rescale,
-        "_training_state": None,
-    }
-    clf.__setstate__(clf.get_params(deep=False) | fitted | stamp())
+    network = Network(
+        n_features=len(weights.coefs[0]),
+        hidden_layer_sizes=clf.hidden_layer_sizes,
+        n_outputs=len(weights.classes),
+        out_activation="softmax",
+        activation=clf.activation,
+        dropout=(0.0,) * len(weights.coefs),
+        batch_norm=bool(weights.norms),
+        rescale=clf.rescale,
+    )
+    clf.classes_ = weights.classes
+    clf.n_features_in_ = network.n_features
+    arrays = weights.coefs, weights.intercepts, weights.norms
+    attributes = loaded_attributes(
+        clf,
+        network,
+        arrays,
+        loss_curve=about["loss_curve"],
+        t=about["n_samples_seen"],
+    )
+    vars(clf).update(attributes)
     return clf
 
 
@@ -96,10 +93,10 @@ class _Network:
 
     def predict_proba(self, X):
         """Probabilities, (n_samples, 10), of rows of 784 pixels."""
-        logits = _forward.logits(
+        logits = inference.logits(
             X, self.coefs, self.intercepts, self.activation, self.rescale
         )
-        return _forward.proba(logits, "softmax")
+        return inference.proba(logits, "softmax")
 
 
 @lru_cache(maxsize=1)

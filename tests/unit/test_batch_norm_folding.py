@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits._forward import logits
-from skdigits._network import (
+from skdigits._network.architecture import Network, initial_arrays
+from skdigits._network.batch_norm import (
     NORM_EPSILON,
     NORM_MOMENTUM,
-    Network,
-    fold,
-    initial_arrays,
-    unfold,
+    fold_batch_norm,
+    unfold_batch_norm,
 )
+from skdigits._network.inference import logits
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -42,8 +41,8 @@ def trained_arrays(network, seed):
 @given(networks(), seeds)
 def test_unfolding_gives_the_layers_back(network, seed):
     arrays = trained_arrays(network, seed)
-    coefs, intercepts, norms = fold(network, arrays)
-    again = unfold(network, coefs, intercepts, norms)
+    coefs, intercepts, norms = fold_batch_norm(network, arrays)
+    again = unfold_batch_norm(network, coefs, intercepts, norms)
     assert len(again) == len(arrays)
     for got, expected in zip(again, arrays, strict=True):
         assert got.dtype == expected.dtype
@@ -66,7 +65,7 @@ def test_folded_weights_compute_what_the_layers_do(network, seed):
         normalized = (Z @ kernel - mean) / np.sqrt(variance + NORM_EPSILON)
         Z = activation(gamma * normalized + beta)
     Z = Z @ arrays[-2] + arrays[-1]
-    coefs, intercepts, _ = fold(network, arrays)
+    coefs, intercepts, _ = fold_batch_norm(network, arrays)
     np.testing.assert_allclose(
         logits(X, coefs, intercepts, network.activation), Z, atol=1e-9
     )
@@ -75,7 +74,7 @@ def test_folded_weights_compute_what_the_layers_do(network, seed):
 def test_without_batch_norm_folding_takes_weights_and_biases_apart():
     network = Network(4, (3, 2), 2, "softmax")
     arrays = trained_arrays(network, 0)
-    coefs, intercepts, norms = fold(network, arrays)
+    coefs, intercepts, norms = fold_batch_norm(network, arrays)
     assert [c.shape for c in coefs] == [(4, 3), (3, 2), (2, 2)]
     assert [b.shape for b in intercepts] == [(3,), (2,), (2,)]
     assert norms == []
@@ -90,14 +89,14 @@ def test_short_trainings_have_the_statistics_of_their_rows(n_steps, mean, varian
         moving_variance += (1 - NORM_MOMENTUM) * (variance - moving_variance)
     arrays = initial_arrays(network, np.random.default_rng(0))
     arrays[3:5] = np.array([moving_mean]), np.array([moving_variance])
-    _, _, [norm] = fold(network, arrays, NORM_MOMENTUM**n_steps)
+    _, _, [norm] = fold_batch_norm(network, arrays, NORM_MOMENTUM**n_steps)
     np.testing.assert_allclose(norm[2:, 0], [mean, variance], atol=1e-9)
 
 
 def test_before_the_first_step_the_starting_statistics_are_kept():
     network = Network(2, (3,), 2, "softmax", batch_norm=True)
     arrays = initial_arrays(network, np.random.default_rng(0))
-    _, _, [norm] = fold(network, arrays, norm_prior=1.0)
+    _, _, [norm] = fold_batch_norm(network, arrays, moving_average_bias=1.0)
     np.testing.assert_array_equal(norm[2], 0)
     np.testing.assert_array_equal(norm[3], 1)
 
@@ -106,12 +105,12 @@ def test_a_unit_that_is_switched_off_gives_its_shift():
     network = Network(2, (2,), 2, "softmax", batch_norm=True, dtype="float64")
     arrays = trained_arrays(network, 0)
     arrays[1][0] = 0.0  # gamma
-    coefs, intercepts, norms = fold(network, arrays)
+    coefs, intercepts, norms = fold_batch_norm(network, arrays)
     np.testing.assert_array_equal(coefs[0][:, 0], 0)
     assert intercepts[0][0] == arrays[2][0]
-    again = unfold(network, coefs, intercepts, norms)
+    again = unfold_batch_norm(network, coefs, intercepts, norms)
     assert all(np.isfinite(array).all() for array in again)
-    coefs_again, intercepts_again, _ = fold(network, again)
+    coefs_again, intercepts_again, _ = fold_batch_norm(network, again)
     np.testing.assert_allclose(coefs_again[0], coefs[0])
     np.testing.assert_allclose(intercepts_again[0], intercepts[0])
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from skdigits.images._components import (
+from skdigits.images._connected_components import (
     label_strokes,
     lengths,
     merge_parts,

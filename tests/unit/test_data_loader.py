@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits import _feeding
-from skdigits._feeding import RowFeed, RowsOnDevice, padded_length
+from skdigits._training import data_loader
+from skdigits._training.data_loader import DataLoader, DeviceBuffer, padded_length
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
@@ -21,7 +21,7 @@ def test_padded_lengths_hold_the_rows_and_waste_less_than_a_bucket(one, other):
 
 @st.composite
 def feeds(draw):
-    """Options of a feed, and the orders of rows to ask it for."""
+    """Options of a loader, and the orders of rows to ask it for."""
     n_rows, n_features = draw(st.integers(1, 40)), draw(st.integers(1, 3))
     options = {
         "batch_size": draw(st.integers(1, 15)),
@@ -49,18 +49,18 @@ def test_every_row_once_in_each_epoch(chunks, drawn):
     every = np.arange(len(X)) if options["rows"] is None else options["rows"]
     batch_size, dtype = options["batch_size"], options["dtype"]
     limits = {"_RESIDENT_BYTES": 0 if chunks else 10**6, "_CHUNK_BYTES": 200}
-    with patch.multiple(_feeding, **limits):
-        feed = RowFeed(container(X), y, weight, **options)
-        assert feed.n_samples == len(every)
-        orders = np.stack([rng.permutation(len(every)) for _ in range(feed.n_epochs)])
+    with patch.multiple(data_loader, **limits):
+        loader = DataLoader(container(X), y, weight, **options)
+        assert loader.n_samples == len(every)
+        orders = np.stack([rng.permutation(len(every)) for _ in range(loader.n_epochs)])
         seen, n_batches = [], 0
-        for batches in feed.batches(orders):
+        for batches in loader.batches(orders):
             assert batches.n_epochs == len(orders)
             assert batches.start == n_batches
             n_batches += len(batches.n_in_batch)
             if options["padded"]:
-                assert batches.X.shape[0] == feed.n_rows
-                assert len(batches.index) == feed.n_batches * batch_size
+                assert batches.X.shape[0] == loader.n_rows
+                assert len(batches.index) == loader.n_batches * batch_size
             # The tensor is filled anew with the next chunk.
             rows = batches.X.numpy()[batches.index]
             parts = [array.copy() for array in (rows, batches.y, batches.weight)]
@@ -89,15 +89,15 @@ def test_large_rows_come_in_chunks_and_small_ones_at_once():
     few, many = np.zeros((10, 3), "f4"), sp.csr_matrix((100_000, 100), dtype="f4")
     for X, n_pieces in ((few, 1), (many, 5)):
         y = np.zeros(X.shape[0], int)
-        feed = RowFeed(X, y, y + 1.0, None, 32, 1, np.dtype("f4"), padded=False)
-        assert feed.n_epochs == 1
-        pieces = sum(1 for _ in feed.batches(np.arange(len(y))[None]))
+        loader = DataLoader(X, y, y + 1.0, None, 32, 1, np.dtype("f4"), padded=False)
+        assert loader.n_epochs == 1
+        pieces = sum(1 for _ in loader.batches(np.arange(len(y))[None]))
         assert pieces == n_pieces
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix])
 def test_a_value_too_large_for_the_network_is_refused(container):
-    device = RowsOnDevice((4, 2), np.dtype("f4"))
+    device = DeviceBuffer((4, 2), np.dtype("f4"))
     X = container([[1.0, 2.0], [3.0, 1e300]])
     assert device.take(X, np.array([0])) == 1
     with pytest.raises(ValueError, match="too large for"):
@@ -105,7 +105,7 @@ def test_a_value_too_large_for_the_network_is_refused(container):
 
 
 def test_rows_are_put_after_each_other():
-    device = RowsOnDevice((5, 2), np.dtype("f8"))
+    device = DeviceBuffer((5, 2), np.dtype("f8"))
     X = np.arange(8.0).reshape(4, 2)
     stop = device.take(X, slice(2))
     assert device.take(X, np.array([3, 0, 3]), stop) == 5

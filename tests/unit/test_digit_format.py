@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skdigits.images import normalize_digit
-from skdigits.images._normalizing import fit_to_box, place
+from skdigits.images._normalize import fit_to_box, place
 
 
 @st.composite

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits._distortion import Distortion, distort, terms_of
-from skdigits.augmentation import RandomDistortion
+from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation._warp import Distortion, distort, terms_of
 
 shapes = st.tuples(st.integers(2, 12), st.integers(2, 12))
 

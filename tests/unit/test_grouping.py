@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skdigits import DigitMLPClassifier
-from skdigits._job import Job, Progress, TrainingData
-from skdigits._network import Network
-from skdigits._stacking import RowsOf, make_stacks
+from skdigits._network.architecture import Network
+from skdigits._together.grouping import RowsOf, make_groups
+from skdigits._training.task import Checkpoint, TrainingData, TrainingTask
 
 RNG = np.random.default_rng(0)
 # Two folds of 40 rows, of which the second differs in type, and a longer one.
@@ -47,7 +47,7 @@ def make_task(fold=0, sizes=(3,), dropout=(), batch_norm=False, seed=0, **params
     )
     params = DigitMLPClassifier(**{"max_iter": 5, **params})
     data = TrainingData(X, np.arange(n_rows) % 3, np.ones(n_rows))
-    return Job(network, params, data, Progress.start(network, seed))
+    return TrainingTask(network, params, data, Checkpoint.start(network, seed))
 
 
 @st.composite
@@ -79,23 +79,24 @@ def shaping(task):
 
 @given(st.lists(tasks(), min_size=1, max_size=12), st.integers(1, 4))
 def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
-    groups = make_stacks(tasks, n_groups)
+    groups = make_groups(tasks, n_groups)
     assert sorted(n for _, numbers in groups for n in numbers) == [*range(len(tasks))]
     for group, numbers in groups:
         members = [tasks[number] for number in numbers]
-        assert len(group.jobs) == len(group.packing.places) == len(members)
+        assert len(group.tasks) == len(group.packing.slots) == len(members)
         assert len({shaping(task) for task in members}) == 1
         assert len(members) == 1 or not any(task.network.batch_norm for task in members)
         assert group.penalized or not any(task.params.alpha for task in members)
-        for task, job, source, place in zip(
-            members, group.jobs, group.source_of, group.packing.places, strict=True
+        for member, task, source, slot in zip(
+            members, group.tasks, group.source_of, group.packing.slots, strict=True
         ):
-            assert group.sources[source] is task.data.X
-            assert job.data.X is None
-            assert task.data.X is not None
-            assert (job.params, job.progress) == (task.params, task.progress)
+            assert group.sources[source] is member.data.X
+            assert task.data.X is None
+            assert member.data.X is not None
+            assert task.params is member.params
+            assert task.checkpoint is member.checkpoint
             for start, size, width in zip(
-                place.starts,
+                slot.offsets,
                 task.network.hidden_layer_sizes,
                 group.packing.widths,
                 strict=True,
@@ -108,34 +109,34 @@ def test_arguments_of_a_program_may_differ_within_a_group():
     tasks = [make_task()]
     tasks += [make_task(**{name: values[1]}) for name, values in OTHERS.items()]
     tasks += [make_task(sizes=(30,)), make_task(seed=1), make_task(fold=1)]
-    [(group, numbers)] = make_stacks(tasks)
+    [(group, numbers)] = make_groups(tasks)
     assert sorted(numbers) == list(range(len(tasks)))
     assert not group.same_rate
     assert len(group.sources) == 2
     # A training with another seed or other rows has an order of rows of its own.
-    assert group.packing.n_streams == 3
+    assert group.packing.n_row_groups == 3
 
 
 @pytest.mark.parametrize("name", SHAPING)
 def test_parameters_that_shape_a_program_separate_groups(name):
     one, other = (make_task(**{name: value}) for value in SHAPING[name])
-    assert len(make_stacks([one, other])) == 2
+    assert len(make_groups([one, other])) == 2
 
 
 def test_a_network_with_callbacks_is_trained_alone():
     import keras
 
     tasks = [make_task(), make_task(), make_task(callbacks=[keras.callbacks.History()])]
-    assert sorted(len(numbers) for _, numbers in make_stacks(tasks)) == [1, 2]
+    assert sorted(len(numbers) for _, numbers in make_groups(tasks)) == [1, 2]
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_there_is_a_group_for_every_worker(n_tasks, n_workers):
-    groups = make_stacks([make_task(seed=n) for n in range(n_tasks)], n_workers)
+    groups = make_groups([make_task(seed=n) for n in range(n_tasks)], n_workers)
     assert len(groups) >= min(n_workers, n_tasks)
     # All but the last have one shape, so that they share a program.
     packings = [group.packing for group, _ in groups]
-    assert len({(p.n_streams, p.n_blocks, p.widths) for p in packings}) == 1
+    assert len({(p.n_row_groups, p.n_blocks, p.widths) for p in packings}) == 1
 
 
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=10), st.data())

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
-from skdigits import _forward
-from skdigits._forward import cast, class_index, log_loss, log_proba, logits, proba
+from skdigits._network import inference
+from skdigits._network.inference import (
+    cast,
+    class_index,
+    log_loss,
+    log_proba,
+    logits,
+    proba,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 activations = st.sampled_from(["identity", "logistic", "relu", "tanh"])
@@ -35,7 +42,7 @@ def test_blocks_give_what_all_rows_at_once_give(network, n_rows):
     whole = logits(*network)
     widest = max(max(coef.shape) for coef in coefs)
     few = {"_FEW_ROWS": 0, "_BLOCK_BYTES": n_rows * widest * 8}
-    with patch.multiple(_forward, **few):
+    with patch.multiple(inference, **few):
         blocks = logits(*network)
     assert blocks.shape == (len(X), coefs[-1].shape[1])
     np.testing.assert_allclose(blocks, whole, atol=1e-12)

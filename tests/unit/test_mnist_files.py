@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits import _mnist_files as files
+from skdigits.datasets import _mnist_files as files
 
 RNG = np.random.default_rng(0)
 # Few made-up digits in the place of MNIST's.

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 import skdigits
-from skdigits._saved import FORMAT, is_fitted_state, opened, stamp
+from skdigits._persistence import (
+    FORMAT,
+    checkpoint_state,
+    is_fitted_state,
+    migrate_state,
+    version_stamp,
+)
+from skdigits._training.task import Checkpoint
 
 
 def make_state(out_activation="softmax", dtype="float32"):
@@ -26,7 +33,7 @@ def make_state(out_activation="softmax", dtype="float32"):
         "_batch_norms": [],
         "_dropout": (0.0, 0.0, 0.0),
         "_rescale": 0.25,
-        "_training_state": {"seed": 1, "arrays": []},
+        "_training_state": checkpoint_state(Checkpoint(seed=1, arrays=[])),
     }
 
 
@@ -34,20 +41,21 @@ def make_state(out_activation="softmax", dtype="float32"):
 @pytest.mark.parametrize("out_activation", ["softmax", "logistic"])
 def test_a_whole_state_comes_back_without_its_stamp(out_activation, dtype):
     state = make_state(out_activation, dtype)
-    assert opened(state | stamp()) == state
-    assert opened(state) == state  # as the oldest files have it
-    assert opened({"alpha": 0.5} | stamp()) == {"alpha": 0.5}  # not fitted
+    assert migrate_state(state | version_stamp()) == state
+    assert migrate_state(state) == state  # as the oldest files have it
+    not_fitted = {"alpha": 0.5}
+    assert migrate_state(not_fitted | version_stamp()) == not_fitted
 
 
 def test_the_saved_state_is_left_unchanged():
-    state = make_state() | stamp()
+    state = make_state() | version_stamp()
     before = dict(state)
-    opened(state)
+    migrate_state(state)
     assert state == before
 
 
 def test_the_stamp_says_what_wrote_it():
-    assert stamp() == {
+    assert version_stamp() == {
         "_skdigits_format": FORMAT,
         "_skdigits_version": skdigits.__version__,
     }
@@ -56,7 +64,7 @@ def test_the_stamp_says_what_wrote_it():
 def test_a_newer_format_is_warned_of():
     newer = {"_skdigits_format": FORMAT + 1, "_skdigits_version": "9.9.0"}
     with pytest.warns(UserWarning, match=r"by skdigits 9\.9\.0.*Upgrade skdigits"):
-        opened(make_state() | newer)
+        migrate_state(make_state() | newer)
 
 
 FITTED = sorted(make_state().keys() - {"alpha"})
@@ -67,7 +75,7 @@ def test_a_missing_part_is_named(name):
     state = make_state()
     del state[name]
     with pytest.raises(ValueError, match=f"Cannot load this.*{name}.* missing"):
-        opened(state)
+        migrate_state(state)
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -98,7 +106,7 @@ DAMAGE = {
 @pytest.mark.parametrize(("changes", "message"), DAMAGE.values(), ids=DAMAGE)
 def test_parts_that_do_not_fit_together_are_refused(changes, message):
     with pytest.raises(ValueError, match=f"Cannot load this.*{message}.*another copy"):
-        opened(make_state() | changes)
+        migrate_state(make_state() | changes)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +124,7 @@ def test_spoiled_weights_are_refused(name, spoil, message):
     state = make_state()
     state[name][-1] = spoil(state[name][-1])
     with pytest.raises(ValueError, match=f"Cannot load this.*{name}.*{message}"):
-        opened(state)
+        migrate_state(state)
 
 
 ANYTHING = [None, True, 0, -1, 3, 0.5, np.nan, "", "tanh", b"", [], [1, 2], {}]
@@ -128,7 +136,7 @@ def test_anything_else_in_place_of_a_part_is_refused_or_another_value(name):
     taken = []
     for value in ANYTHING:
         try:
-            taken.append(opened(make_state() | {name: value})[name])
+            taken.append(migrate_state(make_state() | {name: value})[name])
         except ValueError as error:
             if not str(error).startswith("Cannot load this DigitMLPClassifier"):
                 raise

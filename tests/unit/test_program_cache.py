@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits._program_cache import ProgramCache
+from skdigits._training.program_cache import ProgramCache
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits.images._rows import to_rows
+from skdigits.images._reading_order import to_rows
 
 
 def make_box(top, left, height=30, width=20):

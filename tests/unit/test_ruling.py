@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits.images._lines import _run_lengths, find_lines
+from skdigits.images._ruling import _run_lengths, find_lines
 
 HEIGHT, WIDTH = 120, 160
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits._schedule import LearningRate, StoppingRule, part_of_fall
+from skdigits._training.schedules import LearningRate, StoppingRule, decay_fraction
 
 rates = st.floats(1e-6, 10)
 epochs = st.integers(1, 40)
@@ -55,9 +55,9 @@ def test_flat_cosine_is_flat_for_three_quarters(initial, max_iter, n_steps):
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_decay_is_monotone_and_complete(one, other):
-    assert part_of_fall(0.0) == part_of_fall(0.75) == 0
-    assert part_of_fall(1.0) == 1
-    assert part_of_fall(min(one, other)) <= part_of_fall(max(one, other))
+    assert decay_fraction(0.0) == decay_fraction(0.75) == 0
+    assert decay_fraction(1.0) == 1
+    assert decay_fraction(min(one, other)) <= decay_fraction(max(one, other))
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "flat_cosine", "adaptive"])

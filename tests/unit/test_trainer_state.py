@@ -8,11 +8,13 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from skdigits import DigitMLPClassifier
-from skdigits._course import Course
-from skdigits._forward import proba
-from skdigits._job import Job, Progress, TrainingData, random_stream
-from skdigits._network import Network, fold
-from skdigits.augmentation import RandomDistortion
+from skdigits._network.architecture import Network
+from skdigits._network.batch_norm import fold_batch_norm
+from skdigits._network.inference import proba
+from skdigits._random import random_stream
+from skdigits._training.task import Checkpoint, TrainingData, TrainingTask
+from skdigits._training.trainer_state import TrainerState
+from skdigits.augmentation._random_distortion import RandomDistortion
 
 NETWORK = Network(4, (3,), 3, "softmax", "tanh")
 
@@ -23,16 +25,16 @@ def make_task(n_rows=12, seed=0, weight=None, rows=None, validated=False, **para
     X, y = rng.normal(size=(n_rows, 4)).astype("f4"), np.arange(n_rows) % 3
     weight = np.ones(n_rows) if weight is None else weight
     validation = (X[:6], y[:6], None) if validated else None
-    return Job(
+    return TrainingTask(
         NETWORK,
         DigitMLPClassifier(**{"max_iter": 8, **params}),
         TrainingData(X, y, weight, rows, validation),
-        Progress.start(NETWORK, seed),
+        Checkpoint.start(NETWORK, seed),
     )
 
 
 def make_state(*args, incremental=False, **options):
-    return Course(make_task(*args, **options), 0.1, incremental)
+    return TrainerState(make_task(*args, **options), 0.1, incremental)
 
 
 # Random numbers
@@ -113,14 +115,14 @@ def test_one_epoch_alone_has_a_rate_that_does_not_fall():
 
 
 @given(st.integers(1, 40), st.floats(0, 1))
-def test_distortions_weaken_in_the_last_quarter(max_iter, ease):
-    augment = RandomDistortion(ease=ease)
+def test_distortions_weaken_in_the_last_quarter(max_iter, final_strength):
+    augment = RandomDistortion(final_strength=final_strength)
     state = make_state(max_iter=max_iter, augment=augment)
     strengths = np.array([strength for _, strength in state.distortions(max_iter)])
     done = np.arange(1, max_iter + 1) / max_iter
     assert (strengths[done <= 0.75] == 1).all()
     assert (np.diff(strengths) <= 0).all()
-    assert strengths[-1] == pytest.approx(ease)
+    assert strengths[-1] == pytest.approx(final_strength)
     single = make_state(incremental=True, augment=augment)
     assert [strength for _, strength in single.distortions(1)] == [1]
 
@@ -140,7 +142,7 @@ def test_a_loss_that_is_not_finite_is_reported_with_its_epoch(loss):
 
 def test_weights_that_are_not_finite_are_reported():
     state = make_state()
-    arrays = [np.full_like(array, np.nan) for array in state.job.progress.arrays]
+    arrays = [np.full_like(array, np.nan) for array in state.task.checkpoint.arrays]
     with pytest.raises(ValueError, match="diverged: weights are no longer finite"):
         state.finish(arrays)
 
@@ -157,10 +159,10 @@ def test_lost_epochs_count_with_unknown_losses():
 @given(st.integers(0, 2**31))
 def test_validation_is_scored_as_scikit_learn_does(seed):
     state = make_state(seed=seed, validated=True)
-    arrays = state.job.progress.arrays
+    arrays = state.task.checkpoint.arrays
     loss, score = state.validate(arrays)
-    X, y, _ = state.job.data.validation
-    coefs, intercepts, _ = fold(NETWORK, arrays)
+    X, y, _ = state.task.data.validation
+    coefs, intercepts, _ = fold_batch_norm(NETWORK, arrays)
     Z = np.tanh(X @ coefs[0] + intercepts[0]) @ coefs[1] + intercepts[1]
     P = proba(np.float64(Z), "softmax")
     assert loss == pytest.approx(sklearn_log_loss(y, P, labels=[0, 1, 2]), rel=1e-5)
@@ -204,7 +206,7 @@ def test_an_adaptive_rate_falls_before_training_stops():
 
 def test_the_best_epoch_is_kept():
     state = make_state(validated=True, early_stopping=True)
-    start = state.job.progress.arrays
+    start = state.task.checkpoint.arrays
     rng = np.random.default_rng(0)
     best, best_score = None, -1.0
     for epoch in range(6):
@@ -213,10 +215,10 @@ def test_the_best_epoch_is_kept():
         _, score = state.validate(arrays)
         if score > best_score:
             best, best_score = arrays, score
-    trained = state.finish(arrays)
+    result = state.finish(arrays)
     assert best is not arrays  # otherwise this shows nothing
-    assert trained.n_epochs == 6
-    for got, expected in zip(trained.progress.arrays, best, strict=True):
+    assert result.n_epochs == 6
+    for got, expected in zip(result.checkpoint.arrays, best, strict=True):
         np.testing.assert_array_equal(got, expected)
-    coefs, _, _ = fold(NETWORK, best)
-    np.testing.assert_array_equal(trained.coefs[0], coefs[0])
+    coefs, _, _ = fold_batch_norm(NETWORK, best)
+    np.testing.assert_array_equal(result.coefs[0], coefs[0])

@@ -1,6 +1,6 @@
 // One digit in the format of MNIST's: skdigits.images.normalize_digit in JavaScript.
 //
-// Step by step as skdigits/images/_normalizing.py, which says why each step is there,
+// Step by step as skdigits/images/_normalize.py, which says why each step is there,
 // for dark ink on paper that is perfectly even. Python computes in float32, hence
 // Math.fround: an edge that falls on the other side of a threshold is another picture.
 // docs/tests holds the two to each other.

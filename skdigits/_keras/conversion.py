@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from skdigits._network import (
+from skdigits._keras.loading import load_keras
+from skdigits._keras.model import (
     KERAS_ACTIVATIONS,
-    build_keras,
-    keras_loss,
-    keras_variables,
+    build_model,
+    layer_variables,
+    loss_of,
 )
-from skdigits._optimizer import OptimizerSpec
-from skdigits._tensorflow import load_keras
+from skdigits._keras.optimizers import OptimizerSpec
 
 
 def to_keras(network, arrays, params):
     """A compiled `keras.Sequential` with the given layer arrays, logits out."""
     keras = load_keras()
-    model = build_keras(keras, network)
-    for variable, array in zip(keras_variables(keras, model), arrays, strict=True):
+    model = build_model(keras, network)
+    for variable, array in zip(layer_variables(keras, model), arrays, strict=True):
         variable.assign(array)
     optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
     if network.out_activation == "logistic":
@@ -27,7 +27,7 @@ def to_keras(network, arrays, params):
     optimizer.build(model.trainable_variables)  # so that a saved model loads whole
     model.compile(
         optimizer=optimizer,
-        loss=keras_loss(keras, network),
+        loss=loss_of(keras, network),
         metrics=[accuracy],
     )
     return model

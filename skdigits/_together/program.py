@@ -1,8 +1,8 @@
 """Many networks trained by one TensorFlow program.
 
-The networks stand in a rectangle. A row of it, a stream, is trained on the same rows
+The networks stand in a rectangle. A row of it, a row_group, is trained on the same rows
 of data in the same order (the candidates of one fold), so that the first layer of all
-its networks is one matrix product. A stream has blocks of equal shape, and a block
+its networks is one matrix product. A row_group has blocks of equal shape, and a block
 holds one network or several side by side; between layers a mask keeps these apart.
 What a block has too many has no weights, so has no gradient, and stays without.
 """
@@ -12,19 +12,24 @@ from itertools import pairwise
 
 import numpy as np
 
-from skdigits._optimizer import OptimizerSpec
-from skdigits._shared_function import SharedFunction, shared_function
-from skdigits._tensorflow import load_keras, load_tensorflow
-from skdigits._weights import apply_gradients, assign, bytes_of, copy_of
+from skdigits._keras.loading import load_keras, load_tensorflow
+from skdigits._keras.optimizers import OptimizerSpec
+from skdigits._together.shared_function import SharedFunction, shared_function
+from skdigits._training.flat_parameters import (
+    apply_gradients,
+    assign,
+    bytes_of,
+    copy_of,
+)
 
 
 @dataclass(frozen=True)
-class StackSpec:
-    """What shapes a stack's program; two stacks with equal specs can use the same.
+class GroupSpec:
+    """What shapes a group's program; two groups with equal specs can use the same.
 
     Parameters
     ----------
-    n_streams, n_blocks, n_networks : int
+    n_row_groups, n_blocks, n_networks : int
         Streams, blocks in each, networks in a block.
     n_features : int
     widths : tuple of int
@@ -33,8 +38,8 @@ class StackSpec:
     out_activation, activation : str
     rescale : float or None
     dtype, x_dtype : str
-    dropouts : tuple of (Place, layer, width, rate)
-        Where there is dropout: layer 0 is the input. In a stream with dropout of the
+    dropouts : tuple of (Slot, layer, width, rate)
+        Where there is dropout: layer 0 is the input. In a row_group with dropout of the
         input there is one network.
     optimizer : OptimizerSpec
     batch_size : int
@@ -51,7 +56,7 @@ class StackSpec:
         Rows of X and number of batches that the program is made for.
     """
 
-    n_streams: int
+    n_row_groups: int
     n_blocks: int
     n_networks: int
     n_features: int
@@ -74,25 +79,25 @@ class StackSpec:
     n_batches: int
 
 
-class StackProgram:
+class GroupProgram:
     """Stacked weights, the Keras optimizer that updates them, and the program.
 
     Parameters
     ----------
-    spec : StackSpec
+    spec : GroupSpec
     """
 
     def __init__(self, spec):
         keras = self._keras = load_keras()
         self._tf = load_tensorflow()
         self.spec = spec
-        S, C, dtype = spec.n_streams, spec.n_blocks, spec.dtype
+        S, C, dtype = spec.n_row_groups, spec.n_blocks, spec.dtype
 
         def variable(shape, name):
             return keras.Variable(np.zeros(shape, dtype=dtype), dtype=dtype, name=name)
 
-        # The first layer has the blocks of a stream side by side, (S, F, C, width),
-        # which is one matrix a stream; the others are a matrix each.
+        # The first layer has the blocks of a row_group side by side, (S, F, C, width),
+        # which is one matrix a row_group; the others are a matrix each.
         first, *others = spec.widths
         self._variables = [
             variable((S, spec.n_features, C, first), "kernel_1"),
@@ -142,33 +147,33 @@ class StackProgram:
         Parameters
         ----------
         networks : dict
-            Layer arrays by Place.
+            Layer arrays by Slot.
         """
         spec, tf = self.spec, self._tf
         values = [np.zeros(v.shape, spec.dtype) for v in self._variables]
-        owners = [
-            np.full((spec.n_streams, spec.n_blocks, width), -1, dtype=np.int32)
+        unit_network = [
+            np.full((spec.n_row_groups, spec.n_blocks, width), -1, dtype=np.int32)
             for width in spec.widths
         ]
-        for place, arrays in networks.items():
+        for slot, arrays in networks.items():
             shapes = [array.shape for array in arrays]
-            views = self._views(values, place, shapes)
+            views = self._views(values, slot, shapes)
             for view, array in zip(views, arrays, strict=True):
                 view[...] = array
             for owner, start, (width,) in zip(
-                owners, place.starts, shapes[1:-1:2], strict=True
+                unit_network, slot.offsets, shapes[1:-1:2], strict=True
             ):
-                owner[place.stream, place.block, start : start + width] = place.number
+                owner[slot.row_group, slot.block, start : start + width] = slot.number
         assign(self._variables, values)
         for optimizer, fresh in zip(self._optimizers, self._fresh, strict=True):
             assign(optimizer.variables, fresh)
-        self._owners = [tf.constant(owner) for owner in owners]
+        self._owners = [tf.constant(owner) for owner in unit_network]
 
-    def _views(self, values, place, shapes):
+    def _views(self, values, slot, shapes):
         """Arrays of one network, in the order of layer arrays, as views of `values`."""
-        s, c, n_outputs = place.stream, place.block, self.spec.n_outputs
-        starts = [0, *place.starts, place.number * n_outputs]
-        for layer, (start_in, start) in enumerate(pairwise(starts)):
+        s, c, n_outputs = slot.row_group, slot.block, self.spec.n_outputs
+        offsets = [0, *slot.offsets, slot.number * n_outputs]
+        for layer, (start_in, start) in enumerate(pairwise(offsets)):
             n_in, n_out = shapes[2 * layer]
             rows = slice(start_in, start_in + n_in)
             columns = slice(start, start + n_out)
@@ -186,17 +191,17 @@ class StackProgram:
         Parameters
         ----------
         shapes : dict
-            Shapes of layer arrays by Place.
+            Shapes of layer arrays by Slot.
 
         Returns
         -------
         arrays : dict
-            Layer arrays by Place.
+            Layer arrays by Slot.
         """
         values = [variable.numpy() for variable in self._variables]
         return {
-            place: [np.array(view) for view in self._views(values, place, wanted)]
-            for place, wanted in shapes.items()
+            slot: [np.array(view) for view in self._views(values, slot, wanted)]
+            for slot, wanted in shapes.items()
         }
 
     def averaged_arrays(self, shapes):
@@ -216,19 +221,19 @@ class StackProgram:
         Parameters
         ----------
         batches : Batches
-            With `index` and `y` of shape (n_batches, n_streams, batch_size), `weight`
-            of shape (n_batches, n_streams, n_blocks, n_networks, batch_size) and
-            `n_in_batch` of shape (n_batches_per_epoch, n_streams).
-        rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_streams, n_blocks, \
-                n_networks)
+            With `index` and `y` of shape (n_batches, n_row_groups, batch_size),
+            `weight` of shape (n_batches, n_row_groups, n_blocks, n_networks,
+            batch_size) and `n_in_batch` of shape (n_batches_per_epoch, n_row_groups).
+        rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_row_groups, \
+                n_blocks, n_networks)
             Learning rate of each step.
-        alpha, smoothing : ndarray of shape (n_streams, n_blocks, n_networks)
+        alpha, smoothing : ndarray of shape (n_row_groups, n_blocks, n_networks)
         seeds : ndarray of shape (n_dropouts, 2)
             Seed of each of `spec.dropouts` at the start of the epoch.
 
         Returns
         -------
-        losses : ndarray of shape (n_epochs, n_streams, n_blocks, n_networks)
+        losses : ndarray of shape (n_epochs, n_row_groups, n_blocks, n_networks)
             Sum over the batches of the batch's loss times its number of rows.
         """
         spec = self.spec
@@ -236,7 +241,7 @@ class StackProgram:
         n_steps = batches.n_epochs * n_per_epoch
         every_rate = np.zeros((len(batches.index), *rates.shape[2:]))
         every_rate[:n_steps] = rates.reshape(n_steps, *rates.shape[2:])
-        n_in_batch = np.ones((len(batches.index), spec.n_streams))
+        n_in_batch = np.ones((len(batches.index), spec.n_row_groups))
         n_in_batch[:n_steps] = np.tile(batches.n_in_batch, (batches.n_epochs, 1))
         with np.errstate(over="ignore"):  # training with infinity is seen to diverge
             floats = [
@@ -271,7 +276,7 @@ class StackProgram:
     def _make_function(self):
         tf, spec = self._tf, self.spec
         n_batches = spec.n_batches
-        S, C, N = spec.n_streams, spec.n_blocks, spec.n_networks
+        S, C, N = spec.n_row_groups, spec.n_blocks, spec.n_networks
         B = spec.batch_size
         signature = (
             tf.TensorSpec((spec.n_rows, spec.n_features), spec.x_dtype),
@@ -301,14 +306,14 @@ class StackProgram:
         alpha,
         smoothing,
         seeds,
-        owners,
+        unit_network,
         first_step,
         n_per_epoch,
         n_steps,
     ):
         tf, spec = self._tf, self.spec
         dtype = tf.as_dtype(spec.dtype)
-        owners = [*owners, self._owners_of_outputs()]
+        unit_network = [*unit_network, self._owners_of_outputs()]
 
         def step(number, losses):
             rows = tf.gather(n_in_batch, number)[:, None, None]
@@ -322,12 +327,12 @@ class StackProgram:
                 alpha / rows,
                 smoothing,
                 masks,
-                owners,
+                unit_network,
             )
             of_epoch = tf.one_hot(number // n_per_epoch, spec.n_epochs, dtype=dtype)
             return number + 1, losses + of_epoch[:, None, None, None] * (loss * rows)
 
-        shape = (spec.n_epochs, spec.n_streams, spec.n_blocks, spec.n_networks)
+        shape = (spec.n_epochs, spec.n_row_groups, spec.n_blocks, spec.n_networks)
         _, losses = tf.while_loop(
             lambda number, losses: number < n_steps,
             step,
@@ -343,7 +348,7 @@ class StackProgram:
         tf, keras, spec = self._tf, self._keras, self.spec
         masks = {}
         state = self._generator.state
-        for number, (place, layer, width, rate) in enumerate(spec.dropouts):
+        for number, (slot, layer, width, rate) in enumerate(spec.dropouts):
             seed = tf.cast(seeds[number], state.dtype)
             with keras.StatelessScope(state_mapping=[(state, seed)]):
                 mask = keras.random.dropout(
@@ -351,8 +356,8 @@ class StackProgram:
                     rate,
                     seed=self._generator,
                 )
-            start = place.starts[layer - 1] if layer else 0
-            of_block = masks.setdefault((layer, place.stream, place.block), [])
+            start = slot.offsets[layer - 1] if layer else 0
+            of_block = masks.setdefault((layer, slot.row_group, slot.block), [])
             of_block.append((start, mask))
         return [self._stacked_masks(masks, layer) for layer in range(self._n_layers)]
 
@@ -366,38 +371,38 @@ class StackProgram:
             return None
         width = (spec.n_features, *spec.widths)[layer]
 
-        def mask_of(stream, block):
+        def mask_of(row_group, block):
             parts, stop = [], 0
             for start, mask in sorted(
-                masks.get((layer, stream, block), []), key=lambda part: part[0]
+                masks.get((layer, row_group, block), []), key=lambda part: part[0]
             ):
                 parts += [tf.ones((spec.batch_size, start - stop), spec.dtype), mask]
                 stop = start + mask.shape[1]
             parts.append(tf.ones((spec.batch_size, width - stop), spec.dtype))
             return tf.concat(parts, axis=1)
 
-        # Dropout of the input: there is one network in each stream.
+        # Dropout of the input: there is one network in each row_group.
         blocks = range(spec.n_blocks) if layer else [0]
-        stacked = tf.stack(
-            [mask_of(s, c) for s in range(spec.n_streams) for c in blocks]
+        grouped = tf.stack(
+            [mask_of(s, c) for s in range(spec.n_row_groups) for c in blocks]
         )
         if not layer:
-            return stacked
-        shape = (spec.n_streams, spec.n_blocks, spec.batch_size, width)
-        return tf.reshape(stacked, shape)
+            return grouped
+        shape = (spec.n_row_groups, spec.n_blocks, spec.batch_size, width)
+        return tf.reshape(grouped, shape)
 
     def _owners_of_outputs(self):
         tf, spec = self._tf, self.spec
-        owners = tf.repeat(tf.range(spec.n_networks), spec.n_outputs)
-        shape = (spec.n_streams, spec.n_blocks, spec.n_networks * spec.n_outputs)
-        return tf.broadcast_to(owners, shape)
+        unit_network = tf.repeat(tf.range(spec.n_networks), spec.n_outputs)
+        shape = (spec.n_row_groups, spec.n_blocks, spec.n_networks * spec.n_outputs)
+        return tf.broadcast_to(unit_network, shape)
 
     @property
     def _is_masked(self):
         """Whether a gradient may be other than 0 where there is to be no weight."""
         return self.spec.n_networks > 1 or self.spec.activation == "logistic"
 
-    def _step(self, X, y, weight, rates, alpha, smoothing, masks, owners):
+    def _step(self, X, y, weight, rates, alpha, smoothing, masks, unit_network):
         """One batch of every network. Returns their losses, (S, C, N)."""
         tf = self._tf
         tensors = [variable.value for variable in self._variables]
@@ -406,27 +411,29 @@ class StackProgram:
             Z = self._logits(X, tensors, masks)
             losses = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight, -1)
             if self.spec.penalized:
-                losses += alpha * self._squares(tensors, owners)
+                losses += alpha * self._squares(tensors, unit_network)
             total = self._optimizers[0].scale_loss(tf.reduce_sum(losses))
         gradients = tape.gradient(total, tensors)
         if self._is_masked:
-            for layer, (of_input, of_output) in enumerate(pairwise(owners), start=1):
+            for layer, (of_input, of_output) in enumerate(
+                pairwise(unit_network), start=1
+            ):
                 mask = of_input[..., :, None] == of_output[..., None, :]
                 # Not a product: 0 times infinity wouldn't be 0.
                 gradients[2 * layer] = tf.where(mask, gradients[2 * layer], 0)
-        self._set_rates(rates, owners)
+        self._set_rates(rates, unit_network)
         pairs = zip(self._groups(gradients), self._groups(self._variables), strict=True)
         for (optimizer, some_gradients), (_, some_variables) in pairs:
             apply_gradients(tf, optimizer, some_gradients, some_variables)
         return losses
 
-    def _set_rates(self, rates, owners):
+    def _set_rates(self, rates, unit_network):
         tf = self._tf
         if self.spec.same_rate:
             self._rates[0].value = rates[0, 0, 0]
             return
         for layer, (schedule, owner) in enumerate(
-            zip(self._rates, owners, strict=True)
+            zip(self._rates, unit_network, strict=True)
         ):
             of_units = tf.gather(rates, tf.maximum(owner, 0), batch_dims=2)
             schedule.value = of_units[:, :, None] if layer else of_units[:, None]
@@ -439,7 +446,7 @@ class StackProgram:
             X *= tf.constant(spec.rescale, X.dtype)
         if masks[0] is not None:
             X *= masks[0]
-        S, C, B = spec.n_streams, spec.n_blocks, spec.batch_size
+        S, C, B = spec.n_row_groups, spec.n_blocks, spec.batch_size
         width = spec.widths[0]
         kernel = tf.reshape(kernel, (S, spec.n_features, C * width))
         Z = tf.reshape(X @ kernel, (S, B, C, width)) + bias
@@ -463,11 +470,11 @@ class StackProgram:
             "tanh": tf.tanh,
         }[self.spec.activation](Z)
 
-    def _squares(self, tensors, owners):
+    def _squares(self, tensors, unit_network):
         """Half the sum of squares of the kernels of every network, (S, C, N)."""
         tf, spec = self._tf, self.spec
         squares = 0
-        for layer, owner in enumerate(owners):
+        for layer, owner in enumerate(unit_network):
             axis = 2 if layer else 1
             of_units = tf.reduce_sum(tensors[2 * layer] ** 2, axis=axis)
             is_owner = tf.one_hot(owner, spec.n_networks, dtype=spec.dtype)

@@ -4,11 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skdigits._distortion import Distortion
-from skdigits._network import Network, initial_arrays
-
-# The random streams that the seed of a training is split into.
-INITIAL_WEIGHTS, ROW_ORDER, DROPOUT, DISTORTION = range(4)
+from skdigits._network.architecture import Network, initial_arrays
+from skdigits._random import INITIAL_WEIGHTS, random_stream
+from skdigits.augmentation._warp import Distortion
 
 
 @dataclass
@@ -40,7 +38,7 @@ class TrainingData:
 
 
 @dataclass
-class Progress:
+class Checkpoint:
     """How far a training is: all that going on needs, and what it has shown so far.
 
     Parameters
@@ -51,8 +49,8 @@ class Progress:
         uninterrupted one would.
     arrays : list of ndarray
         Weights, as layer arrays.
-    norm_prior : float, default=1.0
-        See `skdigits._network.fold`.
+    moving_average_bias : float, default=1.0
+        See `skdigits._network.batch_norm.fold_batch_norm`.
     optimizer : list of ndarray, default=None
         The optimizer's variables; None for a fresh one.
     optimizer_label : str, default=""
@@ -67,7 +65,7 @@ class Progress:
 
     seed: int
     arrays: list
-    norm_prior: float = 1.0
+    moving_average_bias: float = 1.0
     optimizer: list | None = None
     optimizer_label: str = ""
     learning_rate: float | None = None
@@ -84,7 +82,7 @@ class Progress:
 
 
 @dataclass
-class Job:
+class TrainingTask:
     """A training to do.
 
     Parameters
@@ -93,7 +91,7 @@ class Job:
     params : DigitMLPClassifier
         Its parameters, validated, are read; nothing of it is changed.
     data : TrainingData
-    progress : Progress
+    checkpoint : Checkpoint
         Where to start from; it is not changed.
     t_before : int, default=0
         Rows that were trained on before, counted as often as they were.
@@ -104,20 +102,20 @@ class Job:
     network: Network
     params: object
     data: TrainingData
-    progress: Progress
+    checkpoint: Checkpoint
     t_before: int = 0
     distortion: Distortion | None = None
 
 
 @dataclass
-class Trained:
+class TrainingResult:
     """What training made.
 
     Parameters
     ----------
     coefs, intercepts, norms : list of ndarray
-        The network to predict with, see `skdigits._network.fold`.
-    progress : Progress
+        The network to predict with, see `skdigits._network.batch_norm.fold_batch_norm`.
+    checkpoint : Checkpoint
         What to go on from.
     n_epochs : int
         Epochs trained this time.
@@ -126,15 +124,10 @@ class Trained:
     coefs: list
     intercepts: list
     norms: list
-    progress: Progress
+    checkpoint: Checkpoint
     n_epochs: int
 
 
-def random_stream(seed, purpose, number):
-    """The random numbers for one purpose of one epoch of a training."""
-    return np.random.default_rng([seed, purpose, number])
-
-
-def known(values):
+def without_nan(values):
     """Those of a curve that are not lost."""
     return [value for value in values if value == value]

@@ -6,29 +6,22 @@ what came of that.
 
 import numpy as np
 
-from skdigits import _forward
-from skdigits._job import (
-    DISTORTION,
-    DROPOUT,
-    ROW_ORDER,
-    Progress,
-    Trained,
-    known,
-    random_stream,
-)
-from skdigits._network import NORM_MOMENTUM, fold
-from skdigits._schedule import LearningRate, StoppingRule, part_of_fall
+from skdigits._network import inference
+from skdigits._network.batch_norm import NORM_MOMENTUM, fold_batch_norm
+from skdigits._random import DISTORTION, DROPOUT, ROW_ORDER, random_stream
+from skdigits._training.schedules import LearningRate, StoppingRule, decay_fraction
+from skdigits._training.task import Checkpoint, TrainingResult, without_nan
 
 # Where a rule needs a tolerance and `tol` is None: scikit-learn's default.
 _DEFAULT_TOL = 1e-4
 
 
-class Course:
-    """The course of one training.
+class TrainerState:
+    """The state of one training.
 
     Parameters
     ----------
-    job : Job
+    task : TrainingTask
     rate : float
         Learning rate to start at.
     incremental : bool, default=False
@@ -45,10 +38,10 @@ class Course:
     loss_curve, validation_scores, validation_losses : list of float
     """
 
-    def __init__(self, job, rate, incremental=False):
-        params, before = job.params, job.progress
-        self.job = job
-        self.weight, mean_weight = _normalize(job.data.weight, job.data.rows)
+    def __init__(self, task, rate, incremental=False):
+        params, before = task.params, task.checkpoint
+        self.task = task
+        self.weight, mean_weight = _normalize(task.data.weight, task.data.rows)
         self.alpha = float(params.alpha) / mean_weight
         self.max_iter = 1 if incremental else params.max_iter
         self._incremental = incremental
@@ -63,13 +56,13 @@ class Course:
         # The best weights so far, and what training would go on with from there.
         self._best = None
         if params.early_stopping and self.validation_scores:
-            self._best = before.arrays, before.norm_prior
+            self._best = before.arrays, before.moving_average_bias
 
     def _stopping_rule(self):
-        params, before = self.job.params, self.job.progress
-        best = -min(known(before.loss_curve), default=np.inf)
+        params, before = self.task.params, self.task.checkpoint
+        best = -min(without_nan(before.loss_curve), default=np.inf)
         if params.early_stopping:
-            best = max(known(before.validation_scores), default=-np.inf)
+            best = max(without_nan(before.validation_scores), default=-np.inf)
         elif params.tol is None and params.learning_rate != "adaptive":
             return None
         tol = _DEFAULT_TOL if params.tol is None else params.tol
@@ -78,36 +71,36 @@ class Course:
     @property
     def n_epochs(self):
         """Epochs trained so far, here."""
-        return len(self.loss_curve) - len(self.job.progress.loss_curve)
+        return len(self.loss_curve) - len(self.task.checkpoint.loss_curve)
 
     @property
     def looks_between_epochs(self):
         """Whether every epoch must be told of before the next is trained."""
-        return bool(self._stopping or self.job.data.validation)
+        return bool(self._stopping or self.task.data.validation)
 
     def row_order(self, ahead=0):
         """Order of the rows in the epoch so far ahead of the next."""
-        n_samples = self.job.data.n_samples
-        if not self.job.params.shuffle:
+        n_samples = self.task.data.n_samples
+        if not self.task.params.shuffle:
             return np.arange(n_samples)
         number = len(self.loss_curve) + ahead
-        return random_stream(self.job.progress.seed, ROW_ORDER, number).permutation(
+        return random_stream(self.task.checkpoint.seed, ROW_ORDER, number).permutation(
             n_samples
         )
 
     def dropout_stream(self):
         """Where the next epoch's dropout takes its random numbers from."""
-        return random_stream(self.job.progress.seed, DROPOUT, len(self.loss_curve))
+        return random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
 
     def distortions(self, n_epochs):
         """Random numbers and strength of the distortions in each of the next epochs."""
-        ease = self.job.params.augment.ease
+        final_strength = self.task.params.augment.final_strength
         for ahead in range(n_epochs):
             number = len(self.loss_curve) + ahead
-            stream = random_stream(self.job.progress.seed, DISTORTION, number)
+            stream = random_stream(self.task.checkpoint.seed, DISTORTION, number)
             done = (self.n_epochs + ahead + 1) / self.max_iter
-            eased = 0.0 if self._incremental else part_of_fall(done)
-            yield stream, 1 - (1 - ease) * eased
+            decayed = 0.0 if self._incremental else decay_fraction(done)
+            yield stream, 1 - (1 - final_strength) * decayed
 
     def skip_epochs(self, n_epochs, n_steps):
         """Begin that many epochs later: they were trained before, by a lost process.
@@ -116,7 +109,7 @@ class Course:
         """
         unknown = [np.nan] * n_epochs
         self.loss_curve += unknown
-        if self.job.data.validation is not None:
+        if self.task.data.validation is not None:
             self.validation_scores += unknown
             self.validation_losses += unknown
         self._n_steps += n_epochs * n_steps
@@ -147,23 +140,25 @@ class Course:
         ValueError
             If the loss is not finite.
         """
-        X, y, weight = self.job.data.validation
-        network = self.job.network
-        coefs, intercepts, _ = fold(network, arrays, self._norm_prior)
+        X, y, weight = self.task.data.validation
+        network = self.task.network
+        coefs, intercepts, _ = fold_batch_norm(
+            network, arrays, self._moving_average_bias
+        )
         with np.errstate(over="ignore", invalid="ignore"):
-            Z = _forward.logits(
+            Z = inference.logits(
                 X, coefs, intercepts, network.activation, network.rescale
             )
-            loss = _forward.log_loss(Z, y, network.out_activation, weight)
+            loss = inference.log_loss(Z, y, network.out_activation, weight)
         if not np.isfinite(loss):
             raise self._diverged(f"the validation loss is {loss}")
-        hits = _forward.class_index(Z, network.out_activation) == y
+        hits = inference.class_index(Z, network.out_activation) == y
         score = float(np.average(hits, weights=weight))
-        if self.job.params.early_stopping and (
+        if self.task.params.early_stopping and (
             self._best is None
-            or score > max(known(self.validation_scores), default=-np.inf)
+            or score > max(without_nan(self.validation_scores), default=-np.inf)
         ):
-            self._best = arrays, self._norm_prior
+            self._best = arrays, self._moving_average_bias
         self.validation_losses.append(loss)
         self.validation_scores.append(score)
         return loss, score
@@ -172,18 +167,18 @@ class Course:
         """Whether to stop now, before `max_iter`; asked once an epoch."""
         if self._stopping is None:
             return False
-        early = self.job.params.early_stopping
+        early = self.task.params.early_stopping
         latest = self.validation_scores[-1] if early else -self.loss_curve[-1]
         if not self._stopping.update(latest):
             return False
         if self.learning_rate.reduce():
             self._stopping.count = 0
             return False
-        return early or self.job.params.tol is not None
+        return early or self.task.params.tol is not None
 
     @property
-    def _norm_prior(self):
-        return self.job.progress.norm_prior * NORM_MOMENTUM**self._n_steps
+    def _moving_average_bias(self):
+        return self.task.checkpoint.moving_average_bias * NORM_MOMENTUM**self._n_steps
 
     def finish(self, arrays, resumed_from=None, optimizer=None, optimizer_label=""):
         """What came of it.
@@ -200,25 +195,27 @@ class Course:
 
         Returns
         -------
-        trained : Trained
+        result : TrainingResult
 
         Raises
         ------
         ValueError
             If the weights are not finite.
         """
-        norm_prior = self._norm_prior
+        moving_average_bias = self._moving_average_bias
         if self._best is not None:
-            arrays, norm_prior = self._best
+            arrays, moving_average_bias = self._best
             resumed_from = None
         if not all(np.isfinite(array).all() for array in arrays):
             raise self._diverged("weights are no longer finite")
-        coefs, intercepts, norms = fold(self.job.network, arrays, norm_prior)
+        coefs, intercepts, norms = fold_batch_norm(
+            self.task.network, arrays, moving_average_bias
+        )
         adaptive = self.learning_rate.schedule == "adaptive"
-        progress = Progress(
-            seed=self.job.progress.seed,
+        checkpoint = Checkpoint(
+            seed=self.task.checkpoint.seed,
             arrays=arrays if resumed_from is None else resumed_from,
-            norm_prior=norm_prior,
+            moving_average_bias=moving_average_bias,
             optimizer=optimizer,
             optimizer_label=optimizer_label,
             learning_rate=self.learning_rate.current if adaptive else None,
@@ -227,7 +224,7 @@ class Course:
             validation_scores=list(self.validation_scores),
             validation_losses=list(self.validation_losses),
         )
-        return Trained(coefs, intercepts, norms, progress, self.n_epochs)
+        return TrainingResult(coefs, intercepts, norms, checkpoint, self.n_epochs)
 
     def _diverged(self, what):
         return ValueError(

@@ -1,14 +1,14 @@
 """One compiled function for several sets of variables.
 
 A `tf.function` changes the variables it was traced with. Compiling takes seconds, so
-stacks that are trained side by side, each with variables of its own, share what was
+groups that are trained side by side, each with variables of its own, share what was
 compiled for one of them.
 """
 
 import threading
 from weakref import WeakValueDictionary
 
-from skdigits._tensorflow import quiet_tensorflow
+from skdigits._keras.loading import quiet_tensorflow
 
 
 class SharedFunction:
@@ -32,7 +32,7 @@ class SharedFunction:
         traced = tf.function(train, autograph=False).get_concrete_function(*signature)
         numbers = {id(v.value.handle): n for n, v in enumerate(variables)}
         # Its own variables are among what it has captured; with the resources as
-        # arguments there can be others in their place.
+        # arguments there can be others in their slot.
         captured = traced.captured_inputs
         self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
 

@@ -10,11 +10,11 @@ from numbers import Integral
 
 import numpy as np
 
-from skdigits._forward import ACTIVATIONS
+from skdigits._network.inference import ACTIVATIONS
 from skdigits._version import __version__
 
-# Raised when what the attributes mean changes; `opened` then brings older ones up to
-# date. Files of every release are kept in tests/golden.
+# Incremented when the attributes change their meaning; `migrate_state` then converts
+# older states. Files of every release are kept in tests/golden.
 FORMAT = 1
 
 _PRIVATE_STATE = {
@@ -40,17 +40,35 @@ _SCALARS = {
 }
 
 
+# Parts of a checkpoint that a file holds beside the public curves, by the names that
+# they have in files.
+_CHECKPOINT_KEYS = (
+    "seed",
+    "arrays",
+    "moving_average_bias",
+    "optimizer",
+    "optimizer_label",
+    "learning_rate",
+    "no_improvement",
+)
+
+
+def checkpoint_state(checkpoint):
+    """The part of a checkpoint that no public attribute holds, as a dict."""
+    return {name: getattr(checkpoint, name) for name in _CHECKPOINT_KEYS}
+
+
 def is_fitted_state(name):
     """Whether an attribute of that name comes from fitting."""
     return name in _PRIVATE_STATE or (name[-1] == "_" and name[0] != "_")
 
 
-def stamp():
+def version_stamp():
     """What a saved state says of its origin."""
     return {"_skdigits_format": FORMAT, "_skdigits_version": __version__}
 
 
-def opened(state):
+def migrate_state(state):
     """A saved state as attributes of a classifier.
 
     Raises
@@ -125,9 +143,9 @@ def _check_fitted(state):
     ):
         raise _damaged(f"its rescale is {rescale!r}")
     training = state["_training_state"]
-    whole = isinstance(training, dict) and {"seed", "arrays"} <= training.keys()
+    whole = isinstance(training, dict) and training.keys() >= set(_CHECKPOINT_KEYS)
     if training is not None and not whole:
-        raise _damaged("_training_state has no seed or no arrays")
+        raise _damaged(f"_training_state must have {list(_CHECKPOINT_KEYS)}")
 
 
 def _check_array(name, array, first, ndim):

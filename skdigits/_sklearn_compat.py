@@ -1,17 +1,78 @@
-"""scikit-learn's own callbacks (`set_callbacks`), which it has from 1.9 on.
+"""Every private or experimental name of scikit-learn that skdigits uses.
 
-They are experimental there, so what they need is kept in this one place. With an
-older scikit-learn there is no `set_callbacks`, and nothing here does anything.
+A scikit-learn that renames one of them needs a change here and nowhere else. Among
+them are its callbacks (`set_callbacks`), experimental and new in 1.9: with an older
+release there is no `set_callbacks`, and `begin_fit` and `EpochReporter` do nothing.
 """
 
 import contextlib
+
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils._optional_dependencies import check_pandas_support
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    _num_samples,
+)
 
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
 
     class CallbackSupportMixin:
-        """Stands in for scikit-learn's where it has none."""
+        """In place of scikit-learn's, which has none before 1.9."""
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "EpochReporter",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_check_method_params",
+    "_check_partial_fit_first_call",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_routing_enabled",
+    "_safe_indexing",
+    "_safe_split",
+    "begin_fit",
+    "check_pandas_support",
+    "end_fit",
+    "has_callbacks",
+    "validate_parameter_constraints",
+    "validate_params",
+]
+
+
+def __getattr__(name):
+    # On first use: importing sklearn.model_selection takes a while.
+    if name in _OF_SEARCHES:
+        from sklearn.model_selection import _validation
+
+        return getattr(_validation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_OF_SEARCHES = {
+    "_insert_error_scores",
+    "_score",
+    "_warn_or_raise_about_fit_failures",
+}
 
 
 class _NoContext:
@@ -60,7 +121,7 @@ def has_callbacks(estimator):
     return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
-class EpochTasks:
+class EpochReporter:
     """Tells callbacks of each epoch of a fit.
 
     Parameters
@@ -71,8 +132,8 @@ class EpochTasks:
     X, y, sample_weight : array-like
         As given to `fit`.
     attributes : callable
-        Takes what training has made so far (`Trained`); returns the attributes of
-        the estimator that would be fitted with it.
+        Takes a `TrainingResult`; returns the attributes of an estimator fitted with
+        it.
     """
 
     def __init__(self, context, estimator, X, y, sample_weight, attributes):

@@ -160,7 +160,7 @@ def _load_model(path):
     """The classifier in a file, or None for the one that comes with the package."""
     if path is None:
         return None
-    from skdigits.images._reading import side_of_pictures
+    from skdigits.images._read import side_of_pictures
 
     try:
         estimator = _load(path)
@@ -175,7 +175,7 @@ def _load(path):
         import skops.io
 
         trusted = [
-            "skdigits._classifier.DigitMLPClassifier",
+            "skdigits.DigitMLPClassifier",
             "skdigits.augmentation.RandomDistortion",
         ]
         return skops.io.load(path, trusted=trusted)

@@ -19,31 +19,31 @@ _VECTOR = 16
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a network is in a stack.
+class Slot:
+    """Where a network is in a group.
 
     Parameters
     ----------
-    stream, block, number : int
-        Its stream, the block in it and its number in the block.
-    starts : tuple of int
+    row_group, block, number : int
+        Its row_group, the block in it and its number in the block.
+    offsets : tuple of int
         Its first unit in each hidden layer of the block.
     """
 
-    stream: int
+    row_group: int
     block: int
     number: int
-    starts: tuple
+    offsets: tuple
 
     @property
     def index(self):
-        """Of what there is one of for each network of a stack."""
-        return self.stream, self.block, self.number
+        """Of what there is one of for each network of a group."""
+        return self.row_group, self.block, self.number
 
     @property
     def block_index(self):
         """Of what there is one of for each block."""
-        return self.stream, self.block
+        return self.row_group, self.block
 
 
 @dataclass(frozen=True)
@@ -52,43 +52,43 @@ class Packing:
 
     Parameters
     ----------
-    n_streams, n_blocks, n_networks : int
+    n_row_groups, n_blocks, n_networks : int
         Streams, blocks in each, networks in a block at most.
     widths : tuple of int
         Units of each hidden layer of a block, multiples of 16.
-    places : tuple of Place
+    slots : tuple of Slot
         One for each network.
     """
 
-    n_streams: int
+    n_row_groups: int
     n_blocks: int
     n_networks: int
     widths: tuple
-    places: tuple
+    slots: tuple
 
     def part(self, shape, networks):
         """The part with these networks, of a packing cut up into parts of one shape.
 
         Parameters
         ----------
-        shape : (n_streams, n_blocks)
+        shape : (n_row_groups, n_blocks)
         networks : list of int
         """
-        n_streams, n_blocks = shape
-        places = [self.places[network] for network in networks]
+        n_row_groups, n_blocks = shape
+        slots = [self.slots[network] for network in networks]
         cut = tuple(
-            replace(p, stream=p.stream % n_streams, block=p.block % n_blocks)
-            for p in places
+            replace(p, row_group=p.row_group % n_row_groups, block=p.block % n_blocks)
+            for p in slots
         )
-        return Packing(n_streams, n_blocks, self.n_networks, self.widths, cut)
+        return Packing(n_row_groups, n_blocks, self.n_networks, self.widths, cut)
 
 
-def pack(streams, n_features, n_outputs):
+def pack(row_groups, n_features, n_outputs):
     """Arrange networks so that all blocks have one shape and little is wasted.
 
     Parameters
     ----------
-    streams : list of (int, tuple of int)
+    row_groups : list of (int, tuple of int)
         Stream, counted from 0, and hidden layer sizes of each network.
     n_features, n_outputs : int
         Inputs and outputs of every network.
@@ -98,16 +98,16 @@ def pack(streams, n_features, n_outputs):
     packing : Packing
     """
     of_stream = {}
-    for number, (stream, sizes) in enumerate(streams):
-        of_stream.setdefault(stream, []).append((sizes, number))
+    for number, (row_group, sizes) in enumerate(row_groups):
+        of_stream.setdefault(row_group, []).append((sizes, number))
     most = max(map(len, of_stream.values()))
     candidates = []
     for n_blocks in sorted({-(-most // n) for n in range(1, most + 1)}):
         filled = {
-            stream: _fill(
+            row_group: _best_fit_decreasing(
                 tuple(sizes for sizes, _ in networks), n_blocks, n_features, n_outputs
             )
-            for stream, networks in of_stream.items()
+            for row_group, networks in of_stream.items()
         }
         widths = np.max([width for width, _, _ in filled.values()], axis=0)
         widths = tuple(-(-widths // _VECTOR) * _VECTOR)
@@ -115,12 +115,12 @@ def pack(streams, n_features, n_outputs):
         cost = n_blocks * _cost(widths, n_networks, n_features, n_outputs)
         candidates.append((cost, n_blocks, n_networks, widths, filled))
     _, n_blocks, n_networks, widths, filled = min(candidates, key=lambda c: c[:2])
-    places = [None] * len(streams)
-    for stream, networks in of_stream.items():
-        for (_, number), place in zip(networks, filled[stream][2], strict=True):
-            places[number] = Place(stream, *place)
+    slots = [None] * len(row_groups)
+    for row_group, networks in of_stream.items():
+        for (_, number), slot in zip(networks, filled[row_group][2], strict=True):
+            slots[number] = Slot(row_group, *slot)
     widths = tuple(map(int, widths))
-    return Packing(len(of_stream), n_blocks, n_networks, widths, tuple(places))
+    return Packing(len(of_stream), n_blocks, n_networks, widths, tuple(slots))
 
 
 def _cost(widths, n_networks, n_features, n_outputs):
@@ -130,7 +130,7 @@ def _cost(widths, n_networks, n_features, n_outputs):
 
 
 @lru_cache(maxsize=100)  # the folds of a search are alike
-def _fill(networks, n_blocks, n_features, n_outputs):
+def _best_fit_decreasing(networks, n_blocks, n_features, n_outputs):
     """Put networks into blocks, the largest first, each where it costs least.
 
     Returns
@@ -138,11 +138,11 @@ def _fill(networks, n_blocks, n_features, n_outputs):
     widths : ndarray of int of shape (n_layers,)
         Units of each layer of the fullest block.
     n_networks : int
-    places : list of (block, number, starts)
+    slots : list of (block, number, offsets)
     """
     loads = np.zeros((n_blocks, len(networks[0])), dtype=int)
     counts = np.zeros(n_blocks, dtype=int)
-    places = [None] * len(networks)
+    slots = [None] * len(networks)
     largest_first = sorted(
         range(len(networks)),
         key=lambda n: _cost(networks[n], 1, n_features, n_outputs),
@@ -154,7 +154,7 @@ def _fill(networks, n_blocks, n_features, n_outputs):
         fullest = np.maximum(counts + 1, counts.max())
         costs = _cost(widths.T, fullest, n_features, n_outputs)
         block = min(range(n_blocks), key=lambda b: (costs[b], loads[b].sum()))
-        places[network] = block, int(counts[block]), tuple(map(int, loads[block]))
+        slots[network] = block, int(counts[block]), tuple(map(int, loads[block]))
         loads[block] += sizes
         counts[block] += 1
-    return loads.max(axis=0), int(counts.max()), places
+    return loads.max(axis=0), int(counts.max()), slots

@@ -135,6 +135,28 @@ class OptimizerSpec:
         return optimizer
 
 
+def choose_optimizer(keras, params):
+    """The optimizer of a classifier and the learning rate to start at.
+
+    Returns
+    -------
+    spec : OptimizerSpec
+    rate : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `solver` is no optimizer, or one with a schedule beside `learning_rate`.
+    """
+    optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
+    if optimizer.follows_schedule and params.learning_rate != "constant":
+        raise ValueError(
+            "learning_rate must be 'constant' where `solver` is a Keras optimizer "
+            f"with a schedule of its own. Got {params.learning_rate!r} instead."
+        )
+    return optimizer, params.learning_rate_init if rate is None else rate
+
+
 def _scaled(adjust, update):
     """An update as Muon scales it, in double precision too.
 

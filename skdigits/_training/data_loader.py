@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skdigits._forward import cast
-from skdigits._tensorflow import load_tensorflow
+from skdigits._keras.loading import load_tensorflow
+from skdigits._network.inference import cast
 
 # Data up to this size is held on the device as a whole.
 _RESIDENT_BYTES = 16 * 2**20
@@ -31,7 +31,7 @@ def padded_length(n_rows):
     return -(-n_rows // _ROW_BUCKET) * _ROW_BUCKET
 
 
-def dtype_to_hand_over(X, dtype):
+def transfer_dtype(X, dtype):
     """uint8 for rows of uint8, `dtype`, the network's, for others."""
     return np.dtype(np.uint8 if X.dtype == np.uint8 else dtype)
 
@@ -41,7 +41,7 @@ class Batches:
     """Rows in the order of training, a whole number of batches an epoch.
 
     An epoch, or a chunk of one, is filled up with rows of weight 0. Shapes are those
-    for one network; `StackProgram.run` says what they are for a stack.
+    for one network; `GroupProgram.run` says what they are for a stack.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Batches:
     coefficients: np.ndarray | None = None
 
 
-class RowsOnDevice:
+class DeviceBuffer:
     """A tensor of rows, filled anew again and again without a copy on the way.
 
     TensorFlow would copy a NumPy array twice, into fresh memory every time, which
@@ -137,7 +137,7 @@ def _can_be_taken_straight(X, dtype):
     return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
 
 
-class RowFeed:
+class DataLoader:
     """Rows of a training set, in any order asked for.
 
     Parameters
@@ -178,9 +178,9 @@ class RowFeed:
         self._weight = weight.astype(dtype, copy=False)
         self._rows = rows
         self._batch_size = batch_size
-        self.x_dtype = dtype_to_hand_over(X, dtype)
+        self.x_dtype = transfer_dtype(X, dtype)
         self._distortion = distortion
-        self._rows_on_device = None
+        self._buffer = None
         self.n_samples = X.shape[0] if rows is None else len(rows)
         row_bytes = X.shape[1] * self.x_dtype.itemsize
         self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
@@ -210,20 +210,20 @@ class RowFeed:
         batches : Batches
         """
         index = orders if self._rows is None else self._rows[orders]
-        if self._rows_on_device is None:
+        if self._buffer is None:
             shape = self._capacity, self._X.shape[1]
-            self._rows_on_device = RowsOnDevice(shape, self.x_dtype)
+            self._buffer = DeviceBuffer(shape, self.x_dtype)
             if self._resident:
                 every = slice(None) if self._rows is None else self._rows
-                self._rows_on_device.take(self._X, every)
-        X = self._rows_on_device.tensor
+                self._buffer.take(self._X, every)
+        X = self._buffer.tensor
         if self._resident:
             yield self._batches(X, orders, index, 0, distortions)
             return
         for start in range(0, self.n_samples, self._capacity):
             chunk = index[:, start : start + self._capacity]
             in_turn = np.arange(chunk.shape[1])[None]
-            self._rows_on_device.take(self._X, chunk[0])
+            self._buffer.take(self._X, chunk[0])
             first = start // self._batch_size
             yield self._batches(X, in_turn, chunk, first, distortions)
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skdigits._distortion import distort, terms_of
-from skdigits._network import Network, build_keras, keras_loss, keras_variables
-from skdigits._optimizer import OptimizerSpec
-from skdigits._tensorflow import load_keras, load_tensorflow, quiet_tensorflow
-from skdigits._weights import (
-    JoinedWeights,
-    SeparateWeights,
+from skdigits._keras.loading import load_keras, load_tensorflow, quiet_tensorflow
+from skdigits._keras.model import build_model, layer_variables, loss_of
+from skdigits._keras.optimizers import OptimizerSpec
+from skdigits._network.architecture import Network
+from skdigits._training.flat_parameters import (
+    FlatParameters,
+    LayerParameters,
     assign,
     bytes_of,
     copy_of,
 )
+from skdigits.augmentation._warp import distort, terms_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class ProgramSpec:
     image_shape : tuple of int or None
         (height, width) of images that are distorted; None for no distortion.
     elastic_sigma : float or None
-        See `skdigits._distortion.terms_of`.
+        See `skdigits.augmentation._warp.terms_of`.
     """
 
     network: Network
@@ -87,21 +88,19 @@ class TrainingProgram:
         keras = self._keras = load_keras()
         self._tf = load_tensorflow()
         self.spec = spec
-        self.model = build_keras(keras, spec.network)
+        self.model = build_model(keras, spec.network)
         self.optimizer = spec.optimizer.build()
         self.optimizer.build(self.model.trainable_variables)
-        self.model.compile(
-            optimizer=self.optimizer, loss=keras_loss(keras, spec.network)
-        )
+        self.model.compile(optimizer=self.optimizer, loss=loss_of(keras, spec.network))
         if spec.optimizer.elementwise:
             equal = spec.optimizer.build()
-            self._weights = JoinedWeights(
+            self._weights = FlatParameters(
                 keras, self._tf, self.model, self.optimizer, equal
             )
         else:
-            self._weights = SeparateWeights(self._tf, self.model, self.optimizer)
+            self._weights = LayerParameters(self._tf, self.model, self.optimizer)
         self._model_is_behind = False
-        self._variables = keras_variables(keras, self.model)
+        self._variables = layer_variables(keras, self.model)
         self._fresh_optimizer = [copy_of(v) for v in self.optimizer.variables]
         layers = self.model.layers
         self._seeds = [

@@ -5,10 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skdigits._distortion import Distortion, distort
-from skdigits._validation import draw_seed
+from skdigits._random import draw_seed
+from skdigits._sklearn_compat import Interval, validate_parameter_constraints
+from skdigits.augmentation._warp import Distortion, distort
 
 __all__ = ["RandomDistortion"]
 
@@ -49,7 +49,7 @@ class RandomDistortion(BaseEstimator):
         Standard deviation of the elastic displacements, in pixels, in [0, 1000]; they
         are independent on both axes.
 
-    ease : float, default=0.4
+    final_strength : float, default=0.4
         What all of the above are multiplied by at the end of a `fit`, in [0, 1]. The
         factor falls from 1 in a straight line over the last quarter of `max_iter`.
 
@@ -92,6 +92,8 @@ class RandomDistortion(BaseEstimator):
     True
     """
 
+    __module__ = "skdigits.augmentation"
+
     _parameter_constraints = {
         "rotation": [Interval(Real, 0, 180, closed="both")],
         "shear": [Interval(Real, 0, 10, closed="both")],
@@ -99,7 +101,7 @@ class RandomDistortion(BaseEstimator):
         "translation": [Interval(Real, 0, 1000, closed="both")],
         "elastic_sigma": [Interval(Real, 0.5, 1000, closed="both")],
         "elastic_std": [Interval(Real, 0, 1000, closed="both")],
-        "ease": [Interval(Real, 0, 1, closed="both")],
+        "final_strength": [Interval(Real, 0, 1, closed="both")],
         "image_shape": ["array-like", None],
     }
 
@@ -111,7 +113,7 @@ class RandomDistortion(BaseEstimator):
         translation=1.0,
         elastic_sigma=5.0,
         elastic_std=1.1,
-        ease=0.4,
+        final_strength=0.4,
         image_shape=None,
     ):
         self.rotation = rotation
@@ -120,7 +122,7 @@ class RandomDistortion(BaseEstimator):
         self.translation = translation
         self.elastic_sigma = elastic_sigma
         self.elastic_std = elastic_std
-        self.ease = ease
+        self.final_strength = final_strength
         self.image_shape = image_shape
 
     def sample(self, X, n=1, random_state=None):

@@ -8,7 +8,7 @@ every number alike; they can update one long vector instead.
 import numpy as np
 
 
-class SeparateWeights:
+class LayerParameters:
     """The trainable variables of a model as Keras has them.
 
     Parameters
@@ -43,7 +43,7 @@ class SeparateWeights:
         apply_gradients(self._tf, self.optimizer, gradients, self._variables)
 
 
-class JoinedWeights:
+class FlatParameters:
     """The trainable variables of a model end to end in one variable.
 
     Parameters

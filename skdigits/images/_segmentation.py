@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from skdigits.images._components import (
+from skdigits.images._connected_components import (
     label_strokes,
     lengths,
     merge_parts,
@@ -15,16 +15,16 @@ from skdigits.images._components import (
     typical_height,
 )
 from skdigits.images._errors import BlankImageError
-from skdigits.images._lines import find_lines
 from skdigits.images._loading import load_page
-from skdigits.images._normalizing import find_ink, fit_to_box, place
+from skdigits.images._normalize import find_ink, fit_to_box, place
 from skdigits.images._page import (
     MOST_PIXELS,
     ink_of_page,
     is_light_on_dark,
     to_working_size,
 )
-from skdigits.images._rows import to_rows
+from skdigits.images._reading_order import to_rows
+from skdigits.images._ruling import find_lines
 
 # What has fewer pixels than this by the longer side is no page, but a digit or a few.
 _PAGE_PIXELS = 300
@@ -76,6 +76,8 @@ class DigitRegion:
     >>> region.row, region.column, region.status
     (0, 1, 'ok')
     """
+
+    __module__ = "skdigits.images"
 
     box: tuple
     row: int

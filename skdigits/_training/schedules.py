@@ -6,10 +6,10 @@ import numpy as np
 _FALL = 0.75
 
 # Below this, "adaptive" gives up rather than divide again (scikit-learn's value).
-_LOWEST_ADAPTIVE_RATE = 1e-6
+_MIN_ADAPTIVE_RATE = 1e-6
 
 
-def part_of_fall(done):
+def decay_fraction(done):
     """How much of the fall at the end is over, where that much of training is."""
     return np.maximum(done - _FALL, 0) / (1 - _FALL)
 
@@ -41,7 +41,7 @@ class LearningRate:
             return np.full(n_steps, self.current)
         done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
         if self.schedule == "flat_cosine":
-            done = part_of_fall(done)
+            done = decay_fraction(done)
         return self.current * (1 + np.cos(np.pi * done)) / 2
 
     def override(self, rate):
@@ -51,7 +51,7 @@ class LearningRate:
 
     def reduce(self):
         """Divide an adaptive rate by 5; False where there is nothing to reduce."""
-        if self.schedule != "adaptive" or self.current <= _LOWEST_ADAPTIVE_RATE:
+        if self.schedule != "adaptive" or self.current <= _MIN_ADAPTIVE_RATE:
             return False
         self.current /= 5
         return True

@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdigits.images._regions import DigitRegion, find_digits
+from skdigits.images._segmentation import DigitRegion, find_digits
 from skdigits.pretrained._digit_reader import digit_network
 
 # What stands for a digit that is not sure.
@@ -52,6 +52,8 @@ class DigitReading(DigitRegion):
     (1, 'ok', (60, 150, 120, 158))
     """
 
+    __module__ = "skdigits.images"
+
     label: object
     confidence: float
     probabilities: np.ndarray
@@ -86,6 +88,8 @@ class PageReading:
     >>> read_digits(page).text
     '11'
     """
+
+    __module__ = "skdigits.images"
 
     digits: list
 

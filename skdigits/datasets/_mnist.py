@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
-from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import validate_params
 
-from skdigits import _mnist_files as files
+from skdigits._sklearn_compat import check_pandas_support, validate_params
+from skdigits.datasets import _mnist_files as files
 
 __all__ = ["fetch_mnist"]
 

@@ -1,0 +1,1 @@
+"""The network in NumPy: its layers, batch normalisation and inference."""

@@ -1,0 +1,278 @@
+"""The training loop of one network.
+
+A `DataLoader` hands rows to a `TrainingProgram`, in which Keras trains; a
+`TrainerState` keeps count. Callbacks and the progress bar are notified of each epoch.
+"""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skdigits._keras.loading import load_keras
+from skdigits._keras.optimizers import choose_optimizer
+from skdigits._training.cost_model import (
+    effective_batch_size,
+    epochs_per_call,
+    is_worth_compiling,
+)
+from skdigits._training.data_loader import DataLoader
+from skdigits._training.program import ProgramSpec, TrainingProgram
+from skdigits._training.program_cache import programs
+from skdigits._training.trainer_state import TrainerState
+
+
+def train(task, *, incremental=False, reporter=None):
+    """Train a network.
+
+    Parameters
+    ----------
+    task : TrainingTask
+    incremental : bool, default=False
+        Whether to train one epoch, as `partial_fit` does, at a learning rate that
+        goes on from the last one.
+    reporter : EpochReporter, default=None
+        To tell of each epoch.
+
+    Returns
+    -------
+    result : TrainingResult
+
+    Raises
+    ------
+    ValueError
+        If the loss or the weights are no longer finite.
+    """
+    keras = load_keras()
+    network, params = task.network, task.params
+    _check_callbacks(keras, params.callbacks)
+    optimizer, rate = choose_optimizer(keras, params)
+    if incremental and task.checkpoint.learning_rate is not None:
+        rate = task.checkpoint.learning_rate
+    state = TrainerState(task, rate, incremental)
+    n_samples = task.data.n_samples
+    batch_size = effective_batch_size(params, n_samples)
+    compiled = is_worth_compiling(task, incremental)
+    loader = DataLoader(
+        task.data.X,
+        task.data.y,
+        state.weight,
+        task.data.rows,
+        batch_size,
+        epochs_per_call(task, batch_size),
+        np.dtype(network.dtype),
+        compiled,
+        task.distortion,
+    )
+    spec = ProgramSpec(
+        network,
+        optimizer,
+        batch_size,
+        x_dtype=loader.x_dtype.name,
+        penalized=params.alpha > 0,
+        compiled=compiled,
+        floatx=keras.config.floatx(),
+        n_epochs=loader.n_epochs,
+        n_rows=loader.n_rows,
+        n_batches=loader.n_batches,
+        image_shape=task.distortion and task.distortion.image_shape,
+        elastic_sigma=task.distortion and task.distortion.elastic_sigma,
+    )
+    with programs.checkout(spec, TrainingProgram) as program:
+        program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
+        program.set_learning_rate(rate)
+        return _Run(state, loader, program, incremental, reporter).train()
+
+
+def _optimizer_state(before, program):
+    """The saved variables of the optimizer, where they fit the one that trains.
+
+    The same class and the same shapes are what it takes: other settings of the
+    optimizer, such as another momentum, hold from here on.
+    """
+    if before.optimizer is None:
+        return None
+    # In older files the label is a dotted name, followed by the settings.
+    name = before.optimizer_label.partition(" ")[0].rpartition(".")[2]
+    label = program.spec.optimizer.label
+    if name == label and program.takes_state(before.optimizer):
+        return before.optimizer
+    warnings.warn(
+        f"The state of the optimizer {name} that was kept from the last training does "
+        f"not fit the optimizer {label} that is trained with now, which starts afresh. "
+        "To go on with the state, set `solver` and `ema` back to what they were.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+def warn_not_converged(params):
+    """Warn that `max_iter` was reached, where `tol` asked for more."""
+    if params.tol is not None:
+        warnings.warn(
+            f"Maximum iterations ({params.max_iter}) reached and the optimization "
+            "hasn't converged yet. Increase max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _check_callbacks(keras, callbacks):
+    for callback in callbacks or ():
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                "The 'callbacks' parameter of DigitMLPClassifier must be a list of "
+                f"keras.callbacks.Callback instances. Got {callback!r} in it instead."
+            )
+
+
+class _Run:
+    """One call of `train`, with a program at hand."""
+
+    def __init__(self, state, loader, program, incremental, reporter):
+        self.state = state
+        self.reporter = reporter
+        self.params = state.task.params
+        self.loader = loader
+        self.program = program
+        self.incremental = incremental
+        self.rate_left = program.learning_rate
+
+    def train(self):
+        program = self.program
+        n_steps = -(-self.loader.n_samples // program.spec.batch_size)
+        callbacks = load_keras().callbacks.CallbackList(
+            list(self.params.callbacks or ()),
+            model=program.model,
+            epochs=self.state.max_iter,
+            steps=n_steps,
+            verbose=0,
+        )
+        try:
+            try:
+                callbacks.on_train_begin()
+                self._skip_restored_epochs(n_steps)
+                self._train_epochs(callbacks, n_steps)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=2)
+            return self._finish(callbacks)
+        finally:
+            for callback in callbacks.callbacks:
+                callback._model = None  # it goes on to other fits
+
+    def _train_epochs(self, callbacks, n_steps):
+        state, program = self.state, self.program
+        watched = callbacks.callbacks or state.looks_between_epochs or self.reporter
+        # Every epoch starts dropout's random numbers anew.
+        one_by_one = watched or any(program.spec.network.dropout)
+        most = 1 if one_by_one else self.loader.n_epochs
+        with _progress_bar(self.params.verbose, state.max_iter) as show:
+            while state.n_epochs < state.max_iter:
+                epoch = state.n_epochs
+                callbacks.on_epoch_begin(epoch)
+                if callbacks.callbacks:
+                    self._follow_learning_rate()
+                if self.reporter is not None:
+                    self.reporter.begin_epoch()
+                n_epochs = min(most, state.max_iter - epoch)
+                logs = self._train_some(n_epochs, n_steps)
+                show(n_epochs, logs)
+                if callbacks.callbacks:
+                    program.update_model()
+                    self.rate_left = program.learning_rate
+                callbacks.on_epoch_end(epoch, logs)
+                told_to_stop = program.model.stop_training
+                if self.reporter is not None:
+                    told_to_stop |= self.reporter.end_epoch(self._so_far)
+                if told_to_stop or state.is_over():
+                    return
+        if not self.incremental:
+            warn_not_converged(self.params)
+
+    def _skip_restored_epochs(self, n_steps):
+        """Go on where a BackupAndRestore callback has found that training ended."""
+        n_epochs = min(self.program.restored_epochs, self.state.max_iter)
+        if n_epochs:
+            self.state.skip_epochs(n_epochs, n_steps)
+            rate = self.state.learning_rate
+            self.rate_left = self.program.learning_rate
+            if not rate.follows_epochs:
+                rate.current = self.rate_left
+
+    def _follow_learning_rate(self):
+        """A learning rate that a callback has set is kept from there on."""
+        rate = self.program.learning_rate
+        if rate != self.rate_left:
+            self.state.learning_rate.override(rate)
+
+    def _train_some(self, n_epochs, n_steps):
+        """Train some epochs; what to tell of them."""
+        state, program = self.state, self.program
+        if any(program.spec.network.dropout):
+            program.seed_dropout(state.dropout_stream())
+        rates = np.stack([state.rates(n_steps, ahead) for ahead in range(n_epochs)])
+        orders = np.stack([state.row_order(ahead) for ahead in range(n_epochs)])
+        distortions = None
+        if state.task.distortion is not None:
+            distortions = list(state.distortions(n_epochs))
+        losses = 0
+        for batches in self.loader.batches(orders, distortions):
+            some = slice(batches.start, batches.start + len(batches.n_in_batch))
+            losses = losses + program.run(
+                batches, rates[:, some], state.alpha, self.params.label_smoothing
+            )
+        state.add_epochs((losses / self.loader.n_samples).tolist(), n_steps)
+        logs = {"loss": state.loss_curve[-1]}
+        if state.task.data.validation is not None:
+            val_loss, val_score = state.validate(self._arrays_to_predict_with())
+            logs.update(val_loss=val_loss, val_accuracy=val_score)
+        return logs
+
+    def _so_far(self):
+        """What training has made by now."""
+        return self.state.finish(self._arrays_to_predict_with())
+
+    def _arrays_to_predict_with(self):
+        if self.program.spec.optimizer.averages:
+            return self.program.averaged_arrays()
+        return self.program.arrays()
+
+    def _finish(self, callbacks):
+        program = self.program
+        unaveraged = kept = averaged = program.arrays()
+        optimizer = None
+        if self.params.warm_start or self.incremental:
+            optimizer = program.optimizer_arrays()
+        if program.spec.optimizer.averages:
+            program.average_weights()
+            kept = averaged = program.arrays()
+        if callbacks.callbacks:
+            program.update_model()
+            callbacks.on_train_end()
+            kept = program.arrays()
+        touched = any(
+            not np.array_equal(a, b, equal_nan=True)
+            for a, b in zip(kept, averaged, strict=True)
+        )
+        resumed_from = kept if touched else unaveraged
+        label = program.spec.optimizer.label
+        return self.state.finish(kept, resumed_from, optimizer, label)
+
+
+@contextmanager
+def _progress_bar(verbose, n_epochs):
+    """A function that shows how far training is, given epochs done since and logs."""
+    if not verbose:
+        yield lambda n_done, logs: None
+        return
+    from tqdm.auto import tqdm  # slow to import
+
+    with tqdm(total=n_epochs, desc="DigitMLPClassifier", unit="epoch") as bar:
+
+        def show(n_done, logs):
+            bar.set_postfix({key: f"{value:.4f}" for key, value in logs.items()})
+            bar.update(n_done)
+
+        yield show

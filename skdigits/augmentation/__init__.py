@@ -1,0 +1,5 @@
+"""Random distortions of images for training."""
+
+from skdigits.augmentation._random_distortion import RandomDistortion
+
+__all__ = ["RandomDistortion"]
