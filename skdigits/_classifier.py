@@ -166,8 +166,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the beginning and end of training and of every epoch, with a
-        compiled `keras.Sequential`. With `BackupAndRestore`, a training that was
-        killed goes on where it was.
+        compiled `keras.Sequential`. `BackupAndRestore` is not supported: use
+        `warm_start` and save the classifier.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         What to compute in. 'auto' is float64 for `X` of float64, else float32.
@@ -211,8 +211,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Loss of the last epoch.
 
     loss_curve_ : list of float
-        Loss of each epoch, L2 penalty included; nan for epochs that a Keras
-        `BackupAndRestore` callback has put back.
+        Loss of each epoch, L2 penalty included.
 
     best_loss_ : float or None
         Lowest loss of an epoch; None with `early_stopping`.

@@ -14,7 +14,6 @@ from skdigits._training.task import (
     TrainingData,
     TrainingResult,
     TrainingTask,
-    without_nan,
 )
 from skdigits._validation import (
     check_alpha,
@@ -92,8 +91,8 @@ def fitted_attributes(task, result, *, keep_state):
     """
     network, checkpoint = task.network, result.checkpoint
     losses, scores = checkpoint.loss_curve, checkpoint.validation_scores
-    best_loss = min(without_nan(losses), default=np.inf)
-    best_score = max(without_nan(scores), default=None)
+    best_loss = min(losses, default=np.inf)
+    best_score = max(scores, default=None)
     validated = task.data.validation is not None
     curve, best = (scores, best_score) if validated else (losses, best_loss)
     return {
@@ -115,7 +114,7 @@ def fitted_attributes(task, result, *, keep_state):
         "validation_scores_": scores if validated else None,
         "validation_loss_curve_": checkpoint.validation_losses if validated else None,
         "best_validation_score_": best_score if validated else None,
-        "best_epoch_": curve.index(best) + 1 if without_nan(curve) else None,
+        "best_epoch_": curve.index(best) + 1 if curve else None,
         "_training_state": checkpoint_state(checkpoint) if keep_state else None,
     }
 

@@ -1,5 +1,7 @@
 """Seeds and random streams."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -7,11 +9,11 @@ from sklearn.utils import check_random_state
 INITIAL_WEIGHTS, ROW_ORDER, DROPOUT, DISTORTION = range(4)
 
 
-def draw_seed(random_state):
-    """A seed out of scikit-learn's `random_state`."""
+def draw_seed(random_state: Any) -> int:
+    """Draw a seed from scikit-learn's `random_state`."""
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def random_stream(seed, purpose, number):
-    """The random numbers for one purpose of one epoch of a training."""
+def random_stream(seed: int, purpose: int, number: int) -> np.random.Generator:
+    """Random numbers for one purpose in one epoch of a training."""
     return np.random.default_rng([seed, purpose, number])

@@ -477,9 +477,9 @@ def lossy(kind):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     {
-        "exclusions": "a copy has not the same .*_exclude_from_weight_decay_pattern",
-        "changed": "a copy has not the same factor",
-        "argument": "a copy has not the same factor",
+        "exclusions": "a copy differs in .*_exclude_from_weight_decay_pattern",
+        "changed": "a copy differs in factor",
+        "argument": "a copy differs in factor",
         "needed argument": "missing 1 required positional argument: 'factor'",
         "schedule": r"'Constant' must override `get_config\(\)`",
         "function": "copying it fails",

@@ -223,8 +223,7 @@ def test_a_full_disk_is_reported_and_the_old_file_can_be_kept(digits, tmp_path, 
 
 # Killed processes
 
-KILLED = {"dropout": 0.1, "batch_norm": True, "ema": 0.9, "learning_rate": "cosine"}
-TRAINING = f"""
+TRAINING = """
 import os, pathlib, signal, sys
 import joblib, keras
 import numpy as np
@@ -242,12 +241,10 @@ clf = DigitMLPClassifier(max_iter=2, random_state=0, warm_start=True, dropout=0.
 for _ in range(2):
     joblib.dump(clf.fit(X, y), folder / "rounds.joblib")
 callbacks = [
-    keras.callbacks.BackupAndRestore(str(folder / "backup")),
     keras.callbacks.ModelCheckpoint(str(folder / "checkpoint.keras")),
     Kill(),
 ]
-clf = DigitMLPClassifier(max_iter=7, random_state=0, callbacks=callbacks)
-clf.set_params(**{KILLED}).fit(X, y)
+clf = DigitMLPClassifier(max_iter=7, random_state=0, callbacks=callbacks).fit(X, y)
 """
 
 
@@ -268,24 +265,6 @@ def assert_same_weights(one, other, **tolerance):
         one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True
     ):
         np.testing.assert_allclose(actual, expected, **{"rtol": 0, **tolerance})
-
-
-@posix_only
-def test_killed_training_is_resumed_with_backup_and_restore(digits, killed):
-    import keras
-
-    backup = keras.callbacks.BackupAndRestore(str(killed / "backup"))
-    params = {"max_iter": 7, "random_state": 0, **KILLED}
-    clf = DigitMLPClassifier(callbacks=[backup], **params).fit(*digits)
-    uninterrupted = DigitMLPClassifier(**params).fit(*digits)
-    assert_same_weights(clf, uninterrupted, atol=1e-4)
-    # The losses of the first four epochs are lost with the process.
-    assert np.isnan(clf.loss_curve_[:4]).all()
-    for name in ("n_iter_", "t_", "best_epoch_"):
-        assert getattr(clf, name) == getattr(uninterrupted, name)
-    for name in ("loss_curve_", "loss_", "best_loss_"):
-        got, expected = (np.ravel(getattr(c, name))[-3:] for c in (clf, uninterrupted))
-        np.testing.assert_allclose(got, expected, rtol=1e-3)
 
 
 @posix_only
@@ -311,36 +290,6 @@ def test_checkpoint_of_a_killed_training_can_be_trained_further(digits, killed):
     before = clf.score(X, y)
     assert clf.fit(X, y).score(X, y) > before
     assert clf.n_iter_ == 10
-
-
-def test_restored_epochs_count_where_scores_are_watched(digits, tmp_path):
-    import keras
-
-    def interrupted(**params):
-        class Stop(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
-                if epoch == 2:
-                    raise InterruptedError
-
-        folder = tmp_path / str(params)
-        for extra in ([Stop()], []):
-            # Keras's own callback would delete what it has saved after a normal end.
-            backup = keras.callbacks.BackupAndRestore(str(folder))
-            clf = quick(max_iter=6, callbacks=[backup, *extra], **params)
-            if not extra:
-                return clf.fit(*digits)
-            with pytest.raises(InterruptedError):
-                clf.fit(*digits)
-
-    clf = interrupted(early_stopping=True, warm_start=True)
-    assert np.isnan(clf.validation_scores_).tolist() == [True] * 3 + [False] * 3
-    assert clf.best_validation_score_ == max(clf.validation_scores_[3:])
-    assert clf.validation_scores_[clf.best_epoch_ - 1] == clf.best_validation_score_
-    clf.set_params(callbacks=None).fit(*digits)
-    assert len(clf.loss_curve_) == 12
-    assert clf.best_validation_score_ == np.nanmax(clf.validation_scores_)
-    whole = quick(max_iter=6, batch_norm=True).fit(*digits)
-    assert_same_weights(interrupted(batch_norm=True), whole)
 
 
 # Threads

@@ -6,7 +6,6 @@ at the time of training and never at import.
 
 import contextlib
 import functools
-import gc
 import importlib
 import os
 import re
@@ -104,9 +103,8 @@ def _start_tensorflow():
 
 def _import_keras():
     try:
-        with _garbage_left_alone():
-            importlib.import_module("tensorflow")
-            importlib.import_module("keras")
+        importlib.import_module("tensorflow")
+        importlib.import_module("keras")
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in ("tensorflow", "keras"):
             raise RuntimeError(
@@ -119,25 +117,6 @@ def _import_keras():
             f"{error.name!r} is not installed. Install them with "
             "`pip install tensorflow`. Predicting with a fitted one needs neither."
         ) from error
-
-
-@contextlib.contextmanager
-def _garbage_left_alone():
-    # Importing makes a great many objects that all stay; looking through them for
-    # garbage again and again is a quarter of the time it takes.
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-        if not gc.get_freeze_count():
-            # They go straight to the oldest generation, so that the next collection
-            # of young objects need not look through them either.
-            gc.freeze()
-            gc.unfreeze()
-    finally:
-        gc.enable()
 
 
 def _check_version(keras):

@@ -1,6 +1,6 @@
 """Layers of the network, and the weights that training starts from.
 
-Weights travel as a flat list of NumPy arrays in the order of the Keras layers
+Weights are passed as a flat list of NumPy arrays in the order of the Keras layers
 ("layer arrays"): kernel and bias of each Dense layer; with batch normalisation a
 hidden Dense layer has no bias, and gamma, beta, moving mean and moving variance
 follow its kernel.
@@ -11,36 +11,39 @@ from itertools import pairwise
 
 import numpy as np
 
+from skdigits._network import Array
+
 
 @dataclass(frozen=True)
 class Network:
-    """Everything that decides the layers of a network, hashable.
+    """The layers of a network, hashable.
 
-    `dropout` has a rate for the input and one for each hidden layer.
+    `dropout` has one rate for the input and one for each hidden layer.
     """
 
     n_features: int
-    hidden_layer_sizes: tuple
+    hidden_layer_sizes: tuple[int, ...]
     n_outputs: int
     out_activation: str
     activation: str = "relu"
-    dropout: tuple = ()
+    dropout: tuple[float, ...] = ()
     batch_norm: bool = False
     rescale: float | None = None
     dtype: str = "float32"
 
     @property
-    def layer_sizes(self):
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Units of each layer, input and output included."""
         return (self.n_features, *self.hidden_layer_sizes, self.n_outputs)
 
 
-def initial_arrays(network, rng):
-    """Layer arrays to start training from, as Keras starts a Dense layer.
+def initial_arrays(network: Network, rng: np.random.Generator) -> list[Array]:
+    """Initial layer arrays, drawn as Keras initialises a Dense layer.
 
     Kernels are uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio,
     2010), biases zero.
     """
-    arrays = []
+    arrays: list[Array] = []
     fans = list(pairwise(network.layer_sizes))
     for layer, (fan_in, fan_out) in enumerate(fans):
         bound = np.sqrt(6 / (fan_in + fan_out))

@@ -2,22 +2,28 @@
 
 import numpy as np
 
-# Keras's own defaults, named here because predictions are computed with them too.
+from skdigits._network import Array
+from skdigits._network.architecture import Network
+
+# Keras's defaults. Predictions depend on them, so they are fixed here.
 NORM_EPSILON = 1e-3
 NORM_MOMENTUM = 0.99
 
 
-def fold_batch_norm(network, arrays, moving_average_bias=0.0):
-    """Layer arrays as the plain network they compute.
+def fold_batch_norm(
+    network: Network, arrays: list[Array], moving_average_bias: float = 0.0
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """Convert layer arrays to the weights of an equal network without normalisation.
 
     Parameters
     ----------
     network : Network
     arrays : list of ndarray
+        Layer arrays.
     moving_average_bias : float, default=0.0
-        How much of the moving averages is still the value they started from (mean
-        0, variance 1), in [0, 1). That part is taken out, as Adam does with its
-        moments, so that short trainings are normalised correctly too.
+        Weight of the initial values (mean 0, variance 1) in the moving averages, in
+        [0, 1]. They are removed, as Adam corrects the bias of its moments, so that
+        short trainings are normalised correctly too.
 
     Returns
     -------
@@ -28,15 +34,14 @@ def fold_batch_norm(network, arrays, moving_average_bias=0.0):
     """
     if not network.batch_norm:
         return list(arrays[0::2]), list(arrays[1::2]), []
-    if moving_average_bias == 1:  # not a step yet: the starting values are all there is
+    if moving_average_bias == 1:  # no step yet: there are only the initial values
         moving_average_bias = 0.0
+    part = 1 - moving_average_bias
     coefs, intercepts, norms = [], [], []
     for start in range(0, len(arrays) - 2, 5):
         kernel, gamma, beta, mean, variance = arrays[start : start + 5]
-        mean = mean / (1 - moving_average_bias)
-        variance = np.maximum(
-            (variance - moving_average_bias) / (1 - moving_average_bias), 0
-        )
+        mean = mean / part
+        variance = np.maximum((variance - moving_average_bias) / part, 0)
         norm = np.stack([gamma, beta, mean, variance]).astype(network.dtype)
         scale, shift = _norm_affine(norm)
         coefs.append((kernel * scale).astype(network.dtype))
@@ -45,13 +50,15 @@ def fold_batch_norm(network, arrays, moving_average_bias=0.0):
     return [*coefs, arrays[-2]], [*intercepts, arrays[-1]], norms
 
 
-def unfold_batch_norm(network, coefs, intercepts, norms):
-    """The layer arrays that `fold_batch_norm` made a plain network of."""
-    arrays = []
+def unfold_batch_norm(
+    network: Network, coefs: list[Array], intercepts: list[Array], norms: list[Array]
+) -> list[Array]:
+    """Convert the weights that `fold_batch_norm` returns to layer arrays."""
+    arrays: list[Array] = []
     for layer, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         if network.batch_norm and layer < len(coefs) - 1:
             scale, _ = _norm_affine(norms[layer])
-            # A unit whose gamma is zero gives a constant whatever its kernel is.
+            # The output of a unit with gamma 0 does not depend on its kernel.
             safe = np.where(scale == 0, 1, scale)
             arrays += [coef / safe, *norms[layer]]
         else:
@@ -59,8 +66,8 @@ def unfold_batch_norm(network, coefs, intercepts, norms):
     return [np.array(array, dtype=network.dtype) for array in arrays]
 
 
-def _norm_affine(norm):
-    """What a normalisation multiplies by and adds, in double precision."""
+def _norm_affine(norm: Array) -> tuple[Array, Array]:
+    """Scale and shift of a normalisation, in float64."""
     gamma, beta, mean, variance = norm.astype(np.float64)
     scale = gamma / np.sqrt(variance + NORM_EPSILON)
     return scale, beta - mean * scale

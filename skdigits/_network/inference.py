@@ -1,32 +1,35 @@
-"""The network in NumPy: from rows to logits to probabilities.
+"""Inference in NumPy: from rows to logits to probabilities.
 
-Everything a fitted classifier needs to predict, and nothing more, so that
-prediction works where TensorFlow is not installed. The one import is NumPy.
+It imports NumPy only, so prediction works where TensorFlow is not installed.
 """
+
+from typing import Any
 
 import numpy as np
 
-# Rows are taken in blocks, so that integer images are never held as floats as a
-# whole and the activations of wide layers stay small.
+from skdigits._network import Array
+
+# Bytes of activations of the widest layer. Rows are processed in blocks of this size,
+# which stay in the processor's cache, and integer images are cast one block at a time.
 _BLOCK_BYTES = 4 * 2**20
-# So few are always one block.
+# Up to this number of rows are one block.
 _FEW_ROWS = 32
 
 
-def _identity(Z):
+def _identity(Z: Array) -> Array:
     return Z
 
 
-def _relu(Z):
+def _relu(Z: Array) -> Array:
     return np.maximum(Z, 0, out=Z)
 
 
-def _tanh(Z):
+def _tanh(Z: Array) -> Array:
     return np.tanh(Z, out=Z)
 
 
-def _logistic(Z):
-    # Through tanh, which overflows nowhere.
+def _logistic(Z: Array) -> Array:
+    # By tanh, which does not overflow.
     Z *= 0.5
     np.tanh(Z, out=Z)
     Z += 1
@@ -42,7 +45,13 @@ ACTIVATIONS = {
 }
 
 
-def logits(X, coefs, intercepts, activation, rescale=None):
+def logits(
+    X: Any,
+    coefs: list[Array],
+    intercepts: list[Array],
+    activation: str,
+    rescale: float | None = None,
+) -> Array:
     """Output layer of the network before softmax.
 
     Parameters
@@ -78,9 +87,15 @@ def logits(X, coefs, intercepts, activation, rescale=None):
     return Z
 
 
-def _block_logits(X, coefs, intercepts, activation, rescale):
+def _block_logits(
+    X: Any,
+    coefs: list[Array],
+    intercepts: list[Array],
+    activation: str,
+    rescale: float | None,
+) -> Array:
     hidden_activation = ACTIVATIONS[activation]
-    Z = cast(X, coefs[0].dtype)
+    Z: Array = cast(X, coefs[0].dtype)
     if rescale is not None:
         Z = Z * coefs[0].dtype.type(rescale)
     for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
@@ -92,7 +107,7 @@ def _block_logits(X, coefs, intercepts, activation, rescale):
     return Z
 
 
-def cast(X, dtype):
+def cast(X: Any, dtype: np.dtype[Any]) -> Any:
     """Cast dense or sparse rows to a floating dtype, refusing what overflows it."""
     if X.dtype == dtype:
         return X
@@ -110,36 +125,41 @@ def cast(X, dtype):
     return narrow
 
 
-def log_proba(Z, out_activation):
+def log_proba(Z: Array, out_activation: str) -> Array:
     """Logarithm of the class probabilities, (n_samples, n_classes), from logits.
 
-    With "logistic", the one column of Z is the log-odds of the second of two
-    classes; with "softmax" Z has a column a class.
+    With "logistic", the only column of Z is the log-odds of the second of two
+    classes. With "softmax", Z has one column per class.
     """
     if out_activation == "logistic":
-        return -np.logaddexp(0, np.hstack([Z, -Z]))
+        both: Array = np.hstack([Z, -Z])
+        return -np.logaddexp(0, both)
     Z = Z - Z.max(axis=1, keepdims=True)
     Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
     return Z
 
 
-def proba(Z, out_activation):
+def proba(Z: Array, out_activation: str) -> Array:
     """Class probabilities, (n_samples, n_classes), from logits as in `log_proba`."""
     if out_activation == "logistic":
-        return np.exp(log_proba(Z, out_activation))
-    P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        log_P = log_proba(Z, out_activation)
+        return np.exp(log_P)
+    P: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
     P /= P.sum(axis=1, keepdims=True)
     return P
 
 
-def class_index(Z, out_activation):
+def class_index(Z: Array, out_activation: str) -> Array:
     """Index of the most probable class of each row, (n_samples,), from logits."""
     if out_activation == "logistic":
         return (Z[:, 0] > 0).astype(np.intp)
-    return Z.argmax(axis=1)
+    index: Array = Z.argmax(axis=1)
+    return index
 
 
-def log_loss(Z, y, out_activation, sample_weight=None):
-    """Mean cross-entropy of logits Z against class indices y, weighted if asked."""
+def log_loss(
+    Z: Array, y: Array, out_activation: str, sample_weight: Array | None = None
+) -> float:
+    """Mean cross-entropy of logits Z and class indices y, weighted if asked for."""
     per_row = -log_proba(Z, out_activation)[np.arange(len(y)), y]
     return float(np.average(per_row, weights=sample_weight))

@@ -372,7 +372,7 @@ class GroupTrainer:
         """One part, (X, index), behind the other."""
         stop = 0
         for X, index in parts:
-            stop = self.buffer.take(X, index, stop)
+            stop = self.buffer.fill(X, index, stop)
 
     def _validate(self, members):
         validated = [m for m in members if m.task.data.validation is not None]

@@ -1,15 +1,20 @@
-"""The variables that a training program updates: the network's, or one for all.
+"""Parameters of a network as one flat vector, or as one variable per layer.
 
-An optimizer's update is several operations a variable, which is most of what there
-is to compile and a good part of a step of a small network. Most optimizers treat
-every number alike; they can update one long vector instead.
+An optimizer runs several operations per variable. They are most of a program to
+compile, and a good part of a step of a small network. Most optimizers are elementwise,
+so they can update one flat vector instead.
 """
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from skdigits._network import Array
+
 
 class LayerParameters:
-    """The trainable variables of a model as Keras has them.
+    """The trainable variables of a model, as Keras has them.
 
     Parameters
     ----------
@@ -19,32 +24,32 @@ class LayerParameters:
         Built for the model's trainable variables.
     """
 
-    def __init__(self, tf, model, optimizer):
+    def __init__(self, tf: Any, model: Any, optimizer: Any) -> None:
         self._tf = tf
         self.optimizer = optimizer
         self._variables = model.trainable_variables
 
-    def read_model(self):
-        """Take over what the model and its optimizer hold."""
+    def read_model(self) -> None:
+        """Copy the values from the model and its optimizer."""
 
-    def write_model(self):
-        """Show in the model and its optimizer what training has made of them."""
+    def write_model(self) -> None:
+        """Copy the values to the model and its optimizer."""
 
-    def arrays(self):
-        """Copies of the weights, an array for each variable of the model."""
+    def arrays(self) -> list[Array]:
+        """Copies of the weights, one array per variable of the model."""
         return [copy_of(variable) for variable in self._variables]
 
-    def tensors(self):
-        """The weights as tensors, one for each variable of the model."""
+    def tensors(self) -> list[Any]:
+        """The weights as tensors, one per variable of the model."""
         return [variable.value for variable in self._variables]
 
-    def apply(self, gradients):
-        """Let the optimizer take a step."""
+    def apply(self, gradients: list[Any]) -> None:
+        """Run one step of the optimizer."""
         apply_gradients(self._tf, self.optimizer, gradients, self._variables)
 
 
 class FlatParameters:
-    """The trainable variables of a model end to end in one variable.
+    """The trainable variables of a model, concatenated to one variable.
 
     Parameters
     ----------
@@ -53,10 +58,12 @@ class FlatParameters:
     model_optimizer : keras.optimizers.Optimizer
         Built for the model's trainable variables.
     optimizer : keras.optimizers.Optimizer
-        An equal one, not yet built.
+        An equal optimizer, not yet built.
     """
 
-    def __init__(self, keras, tf, model, model_optimizer, optimizer):
+    def __init__(
+        self, keras: Any, tf: Any, model: Any, model_optimizer: Any, optimizer: Any
+    ) -> None:
         self._tf = tf
         self._variables = model.trainable_variables
         self._shapes = [tuple(variable.shape) for variable in self._variables]
@@ -71,8 +78,8 @@ class FlatParameters:
             *_matching_variables(model_optimizer, optimizer),
         ]
 
-    def read_model(self):
-        """Take over what the model and its optimizer hold."""
+    def read_model(self) -> None:
+        """Copy the values from the model and its optimizer."""
         for separate, joined in self._pairs:
             if isinstance(separate, list):
                 parts = [np.ravel(variable.numpy()) for variable in separate]
@@ -80,8 +87,8 @@ class FlatParameters:
             else:
                 joined.assign(separate.numpy())
 
-    def write_model(self):
-        """Show in the model and its optimizer what training has made of them."""
+    def write_model(self) -> None:
+        """Copy the values to the model and its optimizer."""
         for separate, joined in self._pairs:
             if isinstance(separate, list):
                 for variable, part in zip(separate, self._split(joined), strict=True):
@@ -89,12 +96,12 @@ class FlatParameters:
             else:
                 separate.assign(joined.numpy())
 
-    def arrays(self):
-        """Copies of the weights, an array for each variable of the model."""
+    def arrays(self) -> list[Array]:
+        """Copies of the weights, one array per variable of the model."""
         return self._split(self._joined)
 
-    def tensors(self):
-        """The weights as tensors, one for each variable of the model."""
+    def tensors(self) -> list[Any]:
+        """The weights as tensors, one per variable of the model."""
         tf = self._tf
         parts = tf.split(self._joined.value, self._sizes)
         return [
@@ -102,11 +109,11 @@ class FlatParameters:
             for part, shape in zip(parts, self._shapes, strict=True)
         ]
 
-    def apply(self, gradients):
-        """Let the optimizer take a step."""
+    def apply(self, gradients: list[Any]) -> None:
+        """Run one step of the optimizer."""
         tf = self._tf
-        # Neither tf.concat nor parts put into zeros: XLA makes masked loops over the
-        # whole vector of those, at times slower than all the rest of a step.
+        # XLA turns tf.concat, and parts added to zeros, into masked loops over the
+        # whole vector, at times slower than all the rest of a step.
         joined = self._joined.value
         start = 0
         for gradient, size in zip(gradients, self._sizes, strict=True):
@@ -120,17 +127,17 @@ class FlatParameters:
             start += size
         apply_gradients(tf, self.optimizer, [joined], [self._joined])
 
-    def _split(self, joined):
+    def _split(self, joined: Any) -> list[Array]:
         parts = np.split(copy_of(joined), np.cumsum(self._sizes)[:-1])
         return [
             part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)
         ]
 
 
-def _matching_variables(separate, joined):
-    """Pairs of what one optimizer keeps a variable (or has once) and the other."""
+def _matching_variables(separate: Any, joined: Any) -> list[tuple[Any, Any]]:
+    """Pairs of the variables of two optimizers that have the same role."""
     n_variables = len(separate._trainable_variables)
-    # Not by type: in older Keras its own variables are no `keras.Variable`.
+    # Not by type: in older Keras, optimizer variables are not of `keras.Variable`.
     own = {id(variable) for variable in separate.variables}
     slots = [
         (list(value), vars(joined)[name][0])
@@ -149,13 +156,15 @@ def _matching_variables(separate, joined):
     return [*slots, *zip(*once, strict=True)]
 
 
-def apply_gradients(tf, optimizer, gradients, variables):
-    """Let an optimizer take a step, in a graph that can be freed.
+def apply_gradients(
+    tf: Any, optimizer: Any, gradients: list[Any], variables: Sequence[Any]
+) -> None:
+    """Run one step of an optimizer, in a graph that can be freed.
 
     Keras sums the gradients over all replicas, even if there is only one, by a
-    function with a custom gradient. TensorFlow registers every custom gradient for
-    good, and this one refers to the graph that it was traced in. In a cross-replica
-    context Keras leaves the sum out.
+    function with a custom gradient. TensorFlow never frees a registered custom
+    gradient, and this one refers to the graph that it was traced in. In a
+    cross-replica context, Keras omits the sum.
     """
     replica = tf.distribute.get_replica_context()
     if replica is None:  # in a cross-replica context already
@@ -164,20 +173,20 @@ def apply_gradients(tf, optimizer, gradients, variables):
     replica.merge_call(lambda strategy: optimizer.apply(gradients, variables))
 
 
-def copy_of(variable):
-    """A copy of a variable's value: `numpy` may show memory that training changes."""
+def copy_of(variable: Any) -> Array:
+    """Copy of a variable's value; `numpy()` may return memory that training changes."""
     return np.array(variable.numpy())
 
 
-def bytes_of(variables):
-    """Memory that variables take."""
+def bytes_of(variables: Iterable[Any]) -> int:
+    """Size of variables in bytes."""
     return sum(
         int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
         for variable in variables
     )
 
 
-def assign(variables, arrays):
-    """Set variables to arrays, in turn."""
+def assign(variables: Iterable[Any], arrays: Iterable[Array]) -> None:
+    """Assign one array to each variable."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -1,21 +1,25 @@
 """Epochs of training as one TensorFlow program.
 
 A program holds a real `keras.Sequential` and a real Keras optimizer: it is Keras
-that trains. Everything that may differ between two fits of the same shape (rows,
-weights, learning rate, number of steps) is an argument, so that the folds of a
-cross-validation share a program.
+that trains. All that may differ between two fits of the same shape (rows, weights,
+learning rate, number of steps) is an argument, so the folds of a cross-validation share
+a program.
 """
 
 import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skdigits._keras.loading import load_keras, load_tensorflow, quiet_tensorflow
 from skdigits._keras.model import build_model, layer_variables, loss_of
 from skdigits._keras.optimizers import OptimizerSpec
+from skdigits._network import Array
 from skdigits._network.architecture import Network
+from skdigits._training.data_loader import Batches
 from skdigits._training.flat_parameters import (
     FlatParameters,
     LayerParameters,
@@ -28,7 +32,7 @@ from skdigits.augmentation._warp import distort, terms_of
 
 @dataclass(frozen=True)
 class ProgramSpec:
-    """What shapes a program; two fits with equal specs can use the same one.
+    """Properties of a program. Fits with equal specs share programs.
 
     Parameters
     ----------
@@ -36,18 +40,17 @@ class ProgramSpec:
     optimizer : OptimizerSpec
     batch_size : int
     x_dtype : str
-        Of the rows that are handed over: "uint8" or the network's.
+        Dtype of the rows on the device: "uint8" or that of the network.
     penalized : bool
         Whether there is an L2 term.
     compiled : bool
         Whether XLA compiles the program.
     floatx : str
-        Keras's default dtype, which the optimizer's own variables have.
+        Default dtype of Keras, which the variables of the optimizer have.
     n_epochs : int
-        Epochs in one call, at most.
+        Maximum number of epochs in one call.
     n_rows, n_batches : int or None
-        Rows of X and number of batches that a compiled program is made for. A
-        program that isn't compiled takes any.
+        Rows of X and number of batches of a compiled program; None for any.
     image_shape : tuple of int or None
         (height, width) of images that are distorted; None for no distortion.
     elastic_sigma : float or None
@@ -64,15 +67,15 @@ class ProgramSpec:
     n_epochs: int = 1
     n_rows: int | None = None
     n_batches: int | None = None
-    image_shape: tuple | None = None
+    image_shape: tuple[int, int] | None = None
     elastic_sigma: float | None = None
 
 
 class TrainingProgram:
     """A network, its optimizer and the program that trains them for some epochs.
 
-    Training leaves the model and its optimizer behind where it updates variables
-    of its own; `update_model` brings them up to date.
+    A program may update flat variables of its own, so the model and its optimizer are
+    out of date after training until `update_model` is called.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ class TrainingProgram:
     optimizer : keras.optimizers.Optimizer
     """
 
-    def __init__(self, spec):
+    def __init__(self, spec: ProgramSpec) -> None:
         keras = self._keras = load_keras()
         self._tf = load_tensorflow()
         self.spec = spec
@@ -94,7 +97,7 @@ class TrainingProgram:
         self.model.compile(optimizer=self.optimizer, loss=loss_of(keras, spec.network))
         if spec.optimizer.elementwise:
             equal = spec.optimizer.build()
-            self._weights = FlatParameters(
+            self._weights: FlatParameters | LayerParameters = FlatParameters(
                 keras, self._tf, self.model, self.optimizer, equal
             )
         else:
@@ -120,47 +123,48 @@ class TrainingProgram:
             dtype = spec.network.dtype
             self._terms = terms_of(spec.image_shape, spec.elastic_sigma, dtype)
         self._compiled = spec.compiled
-        self._function = None  # until `_prepare`
+        self._function: Any = None  # until `_prepare`
 
     @property
-    def n_bytes(self):
-        """Memory that its variables take."""
+    def n_bytes(self) -> int:
+        """Size of its variables in bytes."""
         trained_apart = self._weights.optimizer is not self.optimizer
         of_model = bytes_of([*self.model.variables, *self.optimizer.variables])
         return of_model * (2 if trained_apart else 1)
 
     # State in and out
 
-    def load(self, arrays, optimizer_arrays=None):
-        """Set the weights, and the optimizer's variables or a fresh optimizer."""
+    def load(
+        self, arrays: list[Array], optimizer_arrays: list[Array] | None = None
+    ) -> None:
+        """Set the weights, and the optimizer's variables or their initial values."""
         assign(self._variables, arrays)
         if optimizer_arrays is None:
             optimizer_arrays = self._fresh_optimizer_arrays()
         assign(self.optimizer.variables, optimizer_arrays)
         self.model.stop_training = False
-        self.model._initial_epoch = None
         self._model_is_behind = False
 
-    def _fresh_optimizer_arrays(self):
+    def _fresh_optimizer_arrays(self) -> list[Array]:
         if self.spec.optimizer.elementwise:
             return self._fresh_optimizer
-        # It may start from the weights, as ScheduleFreeAdamW does.
+        # Its initial values may depend on the weights, as in ScheduleFreeAdamW.
         optimizer = self.spec.optimizer.build()
         optimizer.build(self.model.trainable_variables)
         return [copy_of(variable) for variable in optimizer.variables]
 
-    def takes_state(self, arrays):
-        """Whether its optimizer has variables of the shapes of these arrays."""
+    def takes_state(self, arrays: list[Array]) -> bool:
+        """Whether the variables of its optimizer have the shapes of `arrays`."""
         shapes = [tuple(variable.shape) for variable in self.optimizer.variables]
         return shapes == [array.shape for array in arrays]
 
-    def update_model(self):
-        """Bring the model and its optimizer up to date, to be looked at or changed."""
+    def update_model(self) -> None:
+        """Bring the model and its optimizer up to date."""
         if self._model_is_behind:
             self._weights.write_model()
             self._model_is_behind = False
 
-    def arrays(self):
+    def arrays(self) -> list[Array]:
         """Copies of the weights, as layer arrays."""
         if not self._model_is_behind:
             return [copy_of(variable) for variable in self._variables]
@@ -171,18 +175,18 @@ class TrainingProgram:
             for variable in self._variables
         ]
 
-    def optimizer_arrays(self):
+    def optimizer_arrays(self) -> list[Array]:
         """Copies of the optimizer's variables."""
         self.update_model()
         return [copy_of(variable) for variable in self.optimizer.variables]
 
-    def average_weights(self):
-        """Put the optimizer's moving average of the weights in their place."""
+    def average_weights(self) -> None:
+        """Replace the weights by the optimizer's moving average of them."""
         self.update_model()
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def averaged_arrays(self):
-        """The layer arrays that `average_weights` would leave, leaving none."""
+    def averaged_arrays(self) -> list[Array]:
+        """Moving averages of the weights, as layer arrays."""
         current = self.arrays()
         self.average_weights()
         averaged = self.arrays()
@@ -190,37 +194,31 @@ class TrainingProgram:
         return averaged
 
     @property
-    def learning_rate(self):
-        """The optimizer's learning rate at present, a float."""
+    def learning_rate(self) -> float:
+        """Current learning rate of the optimizer."""
         self.update_model()
         rate = self.optimizer.learning_rate  # a schedule may give a plain float
         return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
-    def set_learning_rate(self, rate):
+    def set_learning_rate(self, rate: float) -> None:
         """Set the optimizer's learning rate, unless it follows its own schedule."""
         if not self.spec.optimizer.follows_schedule:
             self.optimizer.learning_rate.assign(rate)
 
-    @property
-    def restored_epochs(self):
-        """Epochs that a Keras BackupAndRestore callback has put back."""
-        return self.model._initial_epoch or 0
-
-    @property
-    def n_steps(self):
-        """Steps that the optimizer has taken."""
-        behind = self._model_is_behind
-        optimizer = self._weights.optimizer if behind else self.optimizer
-        return int(optimizer.iterations.numpy())
-
-    def seed_dropout(self, rng):
-        """Restart the random numbers of every dropout layer from `rng`."""
+    def seed_dropout(self, rng: np.random.Generator) -> None:
+        """Seed every dropout layer from `rng`."""
         for state in self._seeds:
             state.assign(rng.integers(2**32, size=2, dtype=np.uint32))
 
     # Training
 
-    def run(self, batches, learning_rates, alpha, label_smoothing):
+    def run(
+        self,
+        batches: Batches,
+        learning_rates: Array,
+        alpha: float,
+        label_smoothing: float,
+    ) -> Array:
         """Train on some batches.
 
         Parameters
@@ -243,7 +241,7 @@ class TrainingProgram:
         used[..., 0] = learning_rates
         used[..., 1] = batches.n_in_batch
         scalars = np.array([alpha, label_smoothing])
-        with np.errstate(over="ignore"):  # training with infinity is seen to diverge
+        with np.errstate(over="ignore"):  # the loss will not be finite
             steps, scalars = (
                 a.astype(self.spec.network.dtype) for a in (steps, scalars)
             )
@@ -264,10 +262,11 @@ class TrainingProgram:
         n_steps = tf.constant(batches.n_epochs * n_per_epoch, tf.int32)
         losses = self._function(n_steps, *arguments)
         self._model_is_behind = True
-        return losses.numpy()[: batches.n_epochs].astype(np.float64)
+        per_epoch: Array = losses.numpy()[: batches.n_epochs].astype(np.float64)
+        return per_epoch
 
-    def _prepare(self, arguments):
-        """Trace and compile, by training on no batches at all."""
+    def _prepare(self, arguments: list[Any]) -> None:
+        """Trace and compile, by training on no batches."""
         tf = self._tf
         none = tf.constant(0, tf.int32)
         try:
@@ -284,7 +283,7 @@ class TrainingProgram:
             function = self._make_function()
         self._function = function
 
-    def _make_function(self):
+    def _make_function(self) -> Any:
         tf = self._tf
         spec = self.spec
         dtype = spec.network.dtype
@@ -309,23 +308,23 @@ class TrainingProgram:
 
     def _train(
         self,
-        n_steps,
-        X,
-        index,
-        y,
-        weight,
-        steps,
-        n_per_epoch,
-        scalars,
-        coefficients=None,
-    ):
+        n_steps: Any,
+        X: Any,
+        index: Any,
+        y: Any,
+        weight: Any,
+        steps: Any,
+        n_per_epoch: Any,
+        *others: Any,
+    ) -> Any:
+        scalars, *coefficients = others
         tf = self._tf
         spec = self.spec
         batch_size = spec.batch_size
         dtype = tf.as_dtype(spec.network.dtype)
         alpha, smoothing = tf.unstack(scalars)
 
-        def step(number, losses):
+        def step(number: Any, losses: Any) -> tuple[Any, Any]:
             start = [number * batch_size]
             batch_index, batch_y, batch_weight = (
                 tf.slice(values, start, [batch_size]) for values in (index, y, weight)
@@ -335,9 +334,9 @@ class TrainingProgram:
                 variable = self._weights.optimizer.learning_rate
                 variable.assign(tf.cast(rate, variable.dtype))
             images = tf.cast(tf.gather(X, batch_index), dtype)
-            if coefficients is not None:
+            for drawn in coefficients:  # of distortions: one tensor or none
                 of_batch = tf.slice(
-                    coefficients, [*start, 0, 0], [batch_size, *coefficients.shape[1:]]
+                    drawn, [*start, 0, 0], [batch_size, *drawn.shape[1:]]
                 )
                 images = distort(tf, images, of_batch, self._terms, spec.image_shape)
             loss = self._step(
@@ -357,11 +356,11 @@ class TrainingProgram:
         )
         return losses
 
-    def _step(self, X, y, weight, alpha, smoothing):
-        """One batch: loss, gradients, update. Returns the loss of the batch.
+    def _step(self, X: Any, y: Any, weight: Any, alpha: Any, smoothing: Any) -> Any:
+        """Run one batch: loss, gradients, update. Returns the loss of the batch.
 
-        The loss is the weighted sum over the batch, and the L2 term once, divided
-        by the batch size. With a mean weight of 1, a weight of 2 is a row twice.
+        The loss is the weighted sum over the batch plus the L2 term, divided by the
+        batch size. As the mean weight is 1, a row of weight 2 counts as two rows.
         """
         tf = self._tf
         variables = self.model.trainable_variables
@@ -381,21 +380,21 @@ class TrainingProgram:
             if self.spec.penalized:
                 squares = [tf.nn.l2_loss(kernel.value) for kernel in self._kernels]
                 loss += alpha * tf.add_n(squares)
-            # Which the optimizer takes out of the gradient again.
+            # The optimizer divides the gradient by this scale.
             scaled = self._weights.optimizer.scale_loss(loss)
         self._weights.apply(tape.gradient(scaled, tensors))
         for variable in self._variables_of_layers():
             variable.assign(scope.get_current_value(variable))
         return loss
 
-    def _variables_of_layers(self):
-        """What a step changes beside the weights."""
+    def _variables_of_layers(self) -> Iterator[Any]:
+        """Variables that a step changes in addition to the weights."""
         yield from self._seeds
         for layer in self._norms:
             yield layer.moving_mean
             yield layer.moving_variance
 
-    def _cross_entropy(self, Z, y, smoothing):
+    def _cross_entropy(self, Z: Any, y: Any, smoothing: Any) -> Any:
         tf = self._tf
         network = self.spec.network
         if network.out_activation == "logistic":
@@ -406,10 +405,10 @@ class TrainingProgram:
         target += smoothing * (1 / network.n_outputs - target)
         return tf.nn.softmax_cross_entropy_with_logits(target, Z)
 
-    def _normalize(self, layer, Z, weight):
-        """What a BatchNormalization layer does in training, with weighted rows.
+    def _normalize(self, layer: Any, Z: Any, weight: Any) -> Any:
+        """Batch normalisation in training, with sample weights.
 
-        Keras's layer has no weights for rows, which leaves padding in the averages.
+        The layer of Keras has no sample weights, so padding would enter its averages.
         """
         tf = self._tf
         share = weight / tf.maximum(tf.reduce_sum(weight), 1e-30)
@@ -429,7 +428,7 @@ _warn_lock = threading.Lock()
 _warned = False
 
 
-def _warn_not_compiled(error):
+def _warn_not_compiled(error: Exception) -> None:
     global _warned
     with _warn_lock:
         first, _warned = not _warned, True

@@ -1,29 +1,33 @@
-"""Compiled programs, kept to be used again."""
+"""A cache of training programs."""
 
 import gc
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class ProgramCache:
-    """Programs to use again, each by one thread at a time.
+    """Programs for reuse, each by one thread at a time.
 
     Parameters
     ----------
     max_size : int
-        How many idle programs are kept, the most recently used ones.
+        Maximum number of idle programs; the least recently used are evicted.
     max_bytes : int
-        What their variables may take together.
+        Maximum size of the variables of all idle programs.
     collect : callable, default=gc.collect
-        Frees evicted programs. It is called for some at a time.
+        Function that frees evicted programs, called for several at a time.
     """
 
-    def __init__(self, max_size, max_bytes, collect=gc.collect):
+    def __init__(
+        self, max_size: int, max_bytes: int, collect: Callable[[], Any] = gc.collect
+    ) -> None:
         self.max_size = max_size
         self.max_bytes = max_bytes
         self._collect = collect
-        self._idle = OrderedDict()
+        self._idle: OrderedDict[Hashable, list[Any]] = OrderedDict()
         self._n_idle = 0
         self._n_bytes = 0
         self._n_evicted = 0
@@ -31,30 +35,30 @@ class ProgramCache:
         self._lock = threading.Lock()
 
     @contextmanager
-    def checkout(self, spec, make):
-        """Lend a program for `spec` to the calling thread, made if none is idle.
+    def checkout(self, spec: Hashable, make: Callable[[Any], Any]) -> Iterator[Any]:
+        """Lend a program for `spec` to the calling thread; make one if none is idle.
 
         Parameters
         ----------
         spec : hashable
         make : callable
-            Makes a program of a spec.
+            Function that makes a program from a spec.
         """
         program = self._take(spec) or make(spec)
         yield program
-        # Reached unless the training failed: what failed is not used again.
+        # Not reached if the training failed: its program is not used again.
         self._give_back(spec, program)
         del program  # it may have been evicted
         self._free_evicted()
 
-    def _take(self, spec):
+    def _take(self, spec: Hashable) -> Any:
         with self._lock:
             programs = self._idle.get(spec)
             if not programs:
                 return None
             return self._remove(spec)
 
-    def _give_back(self, spec, program):
+    def _give_back(self, spec: Hashable, program: Any) -> None:
         with self._lock:
             self._idle.setdefault(spec, []).append(program)
             self._idle.move_to_end(spec)
@@ -65,12 +69,12 @@ class ProgramCache:
                 self._n_evicted += 1
                 self._n_evicted_bytes += evicted.n_bytes
 
-    def _free_evicted(self):
-        """Collect evicted programs if they exceed what may be kept.
+    def _free_evicted(self) -> None:
+        """Free evicted programs once there are as many as may be kept.
 
-        Their models and graphs are reference cycles, for which Python itself may not
-        look before there are dozens of them. Looking takes a tenth of a second or
-        more, so not after every program.
+        Their models and graphs are reference cycles, which Python may not collect
+        before there are dozens of them. A collection takes 0.1 s or more, so it is
+        not run after every program.
         """
         with self._lock:
             too_many = self._n_evicted >= self.max_size
@@ -79,7 +83,7 @@ class ProgramCache:
             self._n_evicted = self._n_evicted_bytes = 0
         self._collect()
 
-    def _remove(self, spec):
+    def _remove(self, spec: Hashable) -> Any:
         program = self._idle[spec].pop()
         if not self._idle[spec]:
             del self._idle[spec]

@@ -1,17 +1,20 @@
-"""What is decided between epochs: the learning rate, and whether to go on."""
+"""Decisions between epochs: the learning rate, and whether to stop."""
 
 import numpy as np
 
-# From here on, as a part of all epochs, what falls at the end of a training does.
-_FALL = 0.75
+from skdigits._network import Array
 
-# Below this, "adaptive" gives up rather than divide again (scikit-learn's value).
+# Part of the epochs after which strengths and rates decay to their final values.
+_DECAY_START = 0.75
+
+# "adaptive" divides no further below this rate (the value of scikit-learn).
 _MIN_ADAPTIVE_RATE = 1e-6
 
 
-def decay_fraction(done):
-    """How much of the fall at the end is over, where that much of training is."""
-    return np.maximum(done - _FALL, 0) / (1 - _FALL)
+def decay_fraction(done: Array | float) -> Array:
+    """Completed fraction of the decay, after the fraction `done` of the training."""
+    fraction: Array = np.maximum(done - _DECAY_START, 0) / (1 - _DECAY_START)
+    return fraction
 
 
 class LearningRate:
@@ -22,35 +25,36 @@ class LearningRate:
     schedule : {"constant", "cosine", "flat_cosine", "adaptive"}
     initial : float
     max_iter : int
-        Epochs at whose end "cosine" and "flat_cosine" have fallen to zero.
+        Number of epochs after which "cosine" and "flat_cosine" reach zero.
     """
 
-    def __init__(self, schedule, initial, max_iter):
+    def __init__(self, schedule: str, initial: float, max_iter: int) -> None:
         self.schedule = schedule
         self.current = initial
         self._max_iter = max_iter
 
     @property
-    def follows_epochs(self):
-        """Whether the number of the epoch decides the rate."""
+    def follows_epochs(self) -> bool:
+        """Whether the number of the epoch determines the rate."""
         return self.schedule in ("cosine", "flat_cosine")
 
-    def over_epoch(self, epoch, n_steps):
+    def over_epoch(self, epoch: int, n_steps: int) -> Array:
         """Learning rate of each step of an epoch, counted from 0."""
         if not self.follows_epochs:
             return np.full(n_steps, self.current)
         done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter
         if self.schedule == "flat_cosine":
             done = decay_fraction(done)
-        return self.current * (1 + np.cos(np.pi * done)) / 2
+        rates: Array = self.current * (1 + np.cos(np.pi * done)) / 2
+        return rates
 
-    def override(self, rate):
-        """Stay at `rate` from now on, as a callback asks for."""
+    def override(self, rate: float) -> None:
+        """Keep `rate` from now on, because a callback has set it."""
         self.schedule = "constant"
         self.current = rate
 
-    def reduce(self):
-        """Divide an adaptive rate by 5; False where there is nothing to reduce."""
+    def reduce(self) -> bool:
+        """Divide an adaptive rate by 5. Returns False if it cannot be reduced."""
         if self.schedule != "adaptive" or self.current <= _MIN_ADAPTIVE_RATE:
             return False
         self.current /= 5
@@ -58,28 +62,30 @@ class LearningRate:
 
 
 class StoppingRule:
-    """scikit-learn's rule for when a loss or a score no longer improves.
+    """scikit-learn's rule for a loss or a score that stopped improving.
 
     Parameters
     ----------
     tol : float
-        Improvement that counts.
+        Minimum improvement.
     n_iter_no_change : int or inf
-        Epochs in a row without one that are tolerated.
+        Maximum number of consecutive epochs without improvement.
     best : float
-        Best value so far: of a score, higher is better; a loss is passed negated.
+        Best value so far. Higher is better; losses are passed negated.
     count : int
-        Epochs without improvement so far.
+        Number of epochs without improvement so far.
     """
 
-    def __init__(self, tol, n_iter_no_change, best, count):
+    def __init__(
+        self, tol: float, n_iter_no_change: float, best: float, count: int
+    ) -> None:
         self._tol = tol
         self._n_iter_no_change = n_iter_no_change
         self._best = best
         self.count = count
 
-    def update(self, value):
-        """Take the value of an epoch; True where patience has run out."""
+    def update(self, value: float) -> bool:
+        """Record the value of an epoch. Returns True if training must stop."""
         self.count = self.count + 1 if value < self._best + self._tol else 0
         self._best = max(self._best, value)
         return self.count > self._n_iter_no_change

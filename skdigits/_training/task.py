@@ -1,9 +1,9 @@
-"""What goes into a training and what comes out of it."""
+"""Input and output of a training."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
-
+from skdigits._network import Array
 from skdigits._network.architecture import Network, initial_arrays
 from skdigits._random import INITIAL_WEIGHTS, random_stream
 from skdigits.augmentation._warp import Distortion
@@ -11,7 +11,7 @@ from skdigits.augmentation._warp import Distortion
 
 @dataclass
 class TrainingData:
-    """Rows to train on, and to validate on.
+    """Training rows and validation rows.
 
     Parameters
     ----------
@@ -20,87 +20,87 @@ class TrainingData:
         Class indices.
     weight : ndarray of shape (n_samples,)
     rows : ndarray of int, default=None
-        The rows of X to train on; None for all.
+        Indices of the rows of X to train on; None for all.
     validation : tuple of (X, y, weight), default=None
-        Held-out rows, `weight` an ndarray or None.
+        Validation rows; `weight` is an ndarray or None.
     """
 
-    X: object
-    y: np.ndarray
-    weight: np.ndarray
-    rows: np.ndarray | None = None
-    validation: tuple | None = None
+    X: Any
+    y: Array
+    weight: Array
+    rows: Array | None = None
+    validation: tuple[Any, Array, Array | None] | None = None
 
     @property
-    def n_samples(self):
+    def n_samples(self) -> int:
         """Number of rows to train on."""
         return len(self.y) if self.rows is None else len(self.rows)
 
 
 @dataclass
 class Checkpoint:
-    """How far a training is: all that going on needs, and what it has shown so far.
+    """State of a training, from which it can resume.
 
     Parameters
     ----------
     seed : int
-        Where every random number of the training comes from. An epoch's depend on
-        the seed and its number alone, so a resumed training draws what an
-        uninterrupted one would.
+        Seed of all random numbers of the training. Those of an epoch depend on the
+        seed and the number of the epoch alone, so a resumed training draws the same
+        numbers as an uninterrupted one.
     arrays : list of ndarray
         Weights, as layer arrays.
     moving_average_bias : float, default=1.0
         See `skdigits._network.batch_norm.fold_batch_norm`.
     optimizer : list of ndarray, default=None
-        The optimizer's variables; None for a fresh one.
+        Variables of the optimizer; None for a new one.
     optimizer_label : str, default=""
-        Which optimizer they belong to.
+        Class of the optimizer that they belong to.
     learning_rate : float, default=None
-        Where an adaptive learning rate has come to.
+        Current value of an adaptive learning rate.
     no_improvement : int, default=0
-        Epochs without improvement so far.
+        Number of epochs since the last improvement.
     loss_curve, validation_scores, validation_losses : list of float
-        One value an epoch, or an epoch that was validated; nan where it is lost.
+        One value per epoch.
     """
 
     seed: int
-    arrays: list
+    arrays: list[Array]
     moving_average_bias: float = 1.0
-    optimizer: list | None = None
+    optimizer: list[Array] | None = None
     optimizer_label: str = ""
     learning_rate: float | None = None
     no_improvement: int = 0
-    loss_curve: list = field(default_factory=list)
-    validation_scores: list = field(default_factory=list)
-    validation_losses: list = field(default_factory=list)
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
 
     @classmethod
-    def start(cls, network, seed):
-        """A training that is about to begin."""
+    def start(cls, network: Network, seed: int) -> "Checkpoint":
+        """Checkpoint of a training before its first epoch."""
         rng = random_stream(seed, INITIAL_WEIGHTS, 0)
         return cls(seed=seed, arrays=initial_arrays(network, rng))
 
 
 @dataclass
 class TrainingTask:
-    """A training to do.
+    """A training to run.
 
     Parameters
     ----------
     network : Network
     params : DigitMLPClassifier
-        Its parameters, validated, are read; nothing of it is changed.
+        Its validated parameters are read. It is not changed.
     data : TrainingData
     checkpoint : Checkpoint
-        Where to start from; it is not changed.
+        Where training starts. It is not changed.
     t_before : int, default=0
-        Rows that were trained on before, counted as often as they were.
+        Number of rows trained on before, all epochs together.
     distortion : Distortion, default=None
-        What to do with the images of every batch.
+        Distortion of the images of each batch.
     """
 
     network: Network
-    params: object
+    params: Any
     data: TrainingData
     checkpoint: Checkpoint
     t_before: int = 0
@@ -109,25 +109,21 @@ class TrainingTask:
 
 @dataclass
 class TrainingResult:
-    """What training made.
+    """Result of a training.
 
     Parameters
     ----------
     coefs, intercepts, norms : list of ndarray
-        The network to predict with, see `skdigits._network.batch_norm.fold_batch_norm`.
+        The network to predict with, see
+        `skdigits._network.batch_norm.fold_batch_norm`.
     checkpoint : Checkpoint
-        What to go on from.
+        Where training can resume.
     n_epochs : int
-        Epochs trained this time.
+        Number of epochs of this training.
     """
 
-    coefs: list
-    intercepts: list
-    norms: list
+    coefs: list[Array]
+    intercepts: list[Array]
+    norms: list[Array]
     checkpoint: Checkpoint
     n_epochs: int
-
-
-def without_nan(values):
-    """Those of a curve that are not lost."""
-    return [value for value in values if value == value]

@@ -5,13 +5,17 @@ A `DataLoader` hands rows to a `TrainingProgram`, in which Keras trains; a
 """
 
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdigits._keras.loading import load_keras
 from skdigits._keras.optimizers import choose_optimizer
+from skdigits._network import Array
+from skdigits._sklearn_compat import EpochReporter
 from skdigits._training.cost_model import (
     effective_batch_size,
     epochs_per_call,
@@ -20,20 +24,26 @@ from skdigits._training.cost_model import (
 from skdigits._training.data_loader import DataLoader
 from skdigits._training.program import ProgramSpec, TrainingProgram
 from skdigits._training.program_cache import programs
+from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
 from skdigits._training.trainer_state import TrainerState
 
 
-def train(task, *, incremental=False, reporter=None):
+def train(
+    task: TrainingTask,
+    *,
+    incremental: bool = False,
+    reporter: EpochReporter | None = None,
+) -> TrainingResult:
     """Train a network.
 
     Parameters
     ----------
     task : TrainingTask
     incremental : bool, default=False
-        Whether to train one epoch, as `partial_fit` does, at a learning rate that
-        goes on from the last one.
+        Whether to train one epoch, as `partial_fit` does, at the learning rate of the
+        checkpoint.
     reporter : EpochReporter, default=None
-        To tell of each epoch.
+        Notified of each epoch.
 
     Returns
     -------
@@ -45,7 +55,7 @@ def train(task, *, incremental=False, reporter=None):
         If the loss or the weights are no longer finite.
     """
     keras = load_keras()
-    network, params = task.network, task.params
+    network, params, distortion = task.network, task.params, task.distortion
     _check_callbacks(keras, params.callbacks)
     optimizer, rate = choose_optimizer(keras, params)
     if incremental and task.checkpoint.learning_rate is not None:
@@ -58,12 +68,12 @@ def train(task, *, incremental=False, reporter=None):
         task.data.X,
         task.data.y,
         state.weight,
-        task.data.rows,
-        batch_size,
-        epochs_per_call(task, batch_size),
-        np.dtype(network.dtype),
-        compiled,
-        task.distortion,
+        rows=task.data.rows,
+        batch_size=batch_size,
+        n_epochs=epochs_per_call(task, batch_size),
+        dtype=np.dtype(network.dtype),
+        padded=compiled,
+        distortion=distortion,
     )
     spec = ProgramSpec(
         network,
@@ -76,20 +86,22 @@ def train(task, *, incremental=False, reporter=None):
         n_epochs=loader.n_epochs,
         n_rows=loader.n_rows,
         n_batches=loader.n_batches,
-        image_shape=task.distortion and task.distortion.image_shape,
-        elastic_sigma=task.distortion and task.distortion.elastic_sigma,
+        image_shape=None if distortion is None else distortion.image_shape,
+        elastic_sigma=None if distortion is None else distortion.elastic_sigma,
     )
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
         program.set_learning_rate(rate)
-        return _Run(state, loader, program, incremental, reporter).train()
+        return Trainer(state, loader, program, incremental, reporter).train()
 
 
-def _optimizer_state(before, program):
-    """The saved variables of the optimizer, where they fit the one that trains.
+def _optimizer_state(
+    before: Checkpoint, program: TrainingProgram
+) -> list[Array] | None:
+    """The optimizer variables of a checkpoint, if they fit the optimizer in use.
 
-    The same class and the same shapes are what it takes: other settings of the
-    optimizer, such as another momentum, hold from here on.
+    They do if the class and the shapes are equal. Other settings of the optimizer, such
+    as the momentum, may have changed.
     """
     if before.optimizer is None:
         return None
@@ -99,17 +111,17 @@ def _optimizer_state(before, program):
     if name == label and program.takes_state(before.optimizer):
         return before.optimizer
     warnings.warn(
-        f"The state of the optimizer {name} that was kept from the last training does "
-        f"not fit the optimizer {label} that is trained with now, which starts afresh. "
-        "To go on with the state, set `solver` and `ema` back to what they were.",
+        f"The saved state of the optimizer {name} does not fit the optimizer {label}, "
+        "which therefore starts with a new state. To resume with the saved state, set "
+        "`solver` and `ema` to their previous values.",
         UserWarning,
         stacklevel=2,
     )
     return None
 
 
-def warn_not_converged(params):
-    """Warn that `max_iter` was reached, where `tol` asked for more."""
+def warn_not_converged(params: Any) -> None:
+    """Warn that training stopped at `max_iter` before `tol` was reached."""
     if params.tol is not None:
         warnings.warn(
             f"Maximum iterations ({params.max_iter}) reached and the optimization "
@@ -119,28 +131,44 @@ def warn_not_converged(params):
         )
 
 
-def _check_callbacks(keras, callbacks):
+def _check_callbacks(keras: Any, callbacks: Sequence[Any] | None) -> None:
     for callback in callbacks or ():
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 "The 'callbacks' parameter of DigitMLPClassifier must be a list of "
                 f"keras.callbacks.Callback instances. Got {callback!r} in it instead."
             )
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ValueError(
+                "The 'callbacks' parameter of DigitMLPClassifier does not support "
+                "keras.callbacks.BackupAndRestore, which keeps the state of a Keras "
+                "model and not that of the classifier. To resume a training that was "
+                "killed, set warm_start=True, call fit for some epochs at a time and "
+                "save the classifier in between."
+            )
 
 
-class _Run:
-    """One call of `train`, with a program at hand."""
+class Trainer:
+    """Runs the epochs of one training with a program."""
 
-    def __init__(self, state, loader, program, incremental, reporter):
+    def __init__(
+        self,
+        state: TrainerState,
+        loader: DataLoader,
+        program: TrainingProgram,
+        incremental: bool,
+        reporter: EpochReporter | None,
+    ) -> None:
         self.state = state
         self.reporter = reporter
         self.params = state.task.params
         self.loader = loader
         self.program = program
         self.incremental = incremental
-        self.rate_left = program.learning_rate
+        self.last_rate = program.learning_rate
 
-    def train(self):
+    def train(self) -> TrainingResult:
+        """Train until the last epoch, a stopping rule, a callback or Ctrl-C."""
         program = self.program
         n_steps = -(-self.loader.n_samples // program.spec.batch_size)
         callbacks = load_keras().callbacks.CallbackList(
@@ -153,21 +181,20 @@ class _Run:
         try:
             try:
                 callbacks.on_train_begin()
-                self._skip_restored_epochs(n_steps)
                 self._train_epochs(callbacks, n_steps)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
             return self._finish(callbacks)
         finally:
             for callback in callbacks.callbacks:
-                callback._model = None  # it goes on to other fits
+                callback._model = None  # the program is used by other fits
 
-    def _train_epochs(self, callbacks, n_steps):
+    def _train_epochs(self, callbacks: Any, n_steps: int) -> None:
         state, program = self.state, self.program
         watched = callbacks.callbacks or state.looks_between_epochs or self.reporter
-        # Every epoch starts dropout's random numbers anew.
+        # Dropout is seeded at the start of every epoch.
         one_by_one = watched or any(program.spec.network.dropout)
-        most = 1 if one_by_one else self.loader.n_epochs
+        max_epochs = 1 if one_by_one else self.loader.n_epochs
         with _progress_bar(self.params.verbose, state.max_iter) as show:
             while state.n_epochs < state.max_iter:
                 epoch = state.n_epochs
@@ -176,39 +203,29 @@ class _Run:
                     self._follow_learning_rate()
                 if self.reporter is not None:
                     self.reporter.begin_epoch()
-                n_epochs = min(most, state.max_iter - epoch)
+                n_epochs = min(max_epochs, state.max_iter - epoch)
                 logs = self._train_some(n_epochs, n_steps)
                 show(n_epochs, logs)
                 if callbacks.callbacks:
                     program.update_model()
-                    self.rate_left = program.learning_rate
+                    self.last_rate = program.learning_rate
                 callbacks.on_epoch_end(epoch, logs)
-                told_to_stop = program.model.stop_training
+                stop = program.model.stop_training
                 if self.reporter is not None:
-                    told_to_stop |= self.reporter.end_epoch(self._so_far)
-                if told_to_stop or state.is_over():
+                    stop |= self.reporter.end_epoch(self._current_result)
+                if stop or state.is_over():
                     return
         if not self.incremental:
             warn_not_converged(self.params)
 
-    def _skip_restored_epochs(self, n_steps):
-        """Go on where a BackupAndRestore callback has found that training ended."""
-        n_epochs = min(self.program.restored_epochs, self.state.max_iter)
-        if n_epochs:
-            self.state.skip_epochs(n_epochs, n_steps)
-            rate = self.state.learning_rate
-            self.rate_left = self.program.learning_rate
-            if not rate.follows_epochs:
-                rate.current = self.rate_left
-
-    def _follow_learning_rate(self):
-        """A learning rate that a callback has set is kept from there on."""
+    def _follow_learning_rate(self) -> None:
+        """Keep a learning rate that a callback has set."""
         rate = self.program.learning_rate
-        if rate != self.rate_left:
+        if rate != self.last_rate:
             self.state.learning_rate.override(rate)
 
-    def _train_some(self, n_epochs, n_steps):
-        """Train some epochs; what to tell of them."""
+    def _train_some(self, n_epochs: int, n_steps: int) -> dict[str, float]:
+        """Train some epochs in one call; return the logs of the last one."""
         state, program = self.state, self.program
         if any(program.spec.network.dropout):
             program.seed_dropout(state.dropout_stream())
@@ -217,7 +234,7 @@ class _Run:
         distortions = None
         if state.task.distortion is not None:
             distortions = list(state.distortions(n_epochs))
-        losses = 0
+        losses: Any = 0
         for batches in self.loader.batches(orders, distortions):
             some = slice(batches.start, batches.start + len(batches.n_in_batch))
             losses = losses + program.run(
@@ -230,16 +247,16 @@ class _Run:
             logs.update(val_loss=val_loss, val_accuracy=val_score)
         return logs
 
-    def _so_far(self):
-        """What training has made by now."""
+    def _current_result(self) -> TrainingResult:
+        """The result, had training stopped now."""
         return self.state.finish(self._arrays_to_predict_with())
 
-    def _arrays_to_predict_with(self):
+    def _arrays_to_predict_with(self) -> list[Array]:
         if self.program.spec.optimizer.averages:
             return self.program.averaged_arrays()
         return self.program.arrays()
 
-    def _finish(self, callbacks):
+    def _finish(self, callbacks: Any) -> TrainingResult:
         program = self.program
         unaveraged = kept = averaged = program.arrays()
         optimizer = None
@@ -262,16 +279,16 @@ class _Run:
 
 
 @contextmanager
-def _progress_bar(verbose, n_epochs):
-    """A function that shows how far training is, given epochs done since and logs."""
-    if not verbose:
+def _progress_bar(verbose: Any, n_epochs: int) -> Iterator[Callable[..., None]]:
+    """Yield a function that shows newly trained epochs and their logs."""
+    if not verbose:  # importing tqdm takes a while
         yield lambda n_done, logs: None
         return
-    from tqdm.auto import tqdm  # slow to import
+    from tqdm.auto import tqdm
 
     with tqdm(total=n_epochs, desc="DigitMLPClassifier", unit="epoch") as bar:
 
-        def show(n_done, logs):
+        def show(n_done: int, logs: dict[str, float]) -> None:
             bar.set_postfix({key: f"{value:.4f}" for key, value in logs.items()})
             bar.update(n_done)
 

@@ -1,44 +1,48 @@
-"""One training as it goes: order of the rows, learning rate, losses, when to stop.
+"""State of a running training: row order, learning rate, losses, when to stop.
 
-It knows nothing of TensorFlow: whoever trains asks it what to do next and tells it
-what came of that.
+It does not use TensorFlow. A trainer asks it for the inputs of the next epochs and
+passes it their losses and weights.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from skdigits._network import inference
+from skdigits._network import Array, inference
 from skdigits._network.batch_norm import NORM_MOMENTUM, fold_batch_norm
 from skdigits._random import DISTORTION, DROPOUT, ROW_ORDER, random_stream
 from skdigits._training.schedules import LearningRate, StoppingRule, decay_fraction
-from skdigits._training.task import Checkpoint, TrainingResult, without_nan
+from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
 
-# Where a rule needs a tolerance and `tol` is None: scikit-learn's default.
+# Tolerance if `tol` is None and a rule needs one: the default of scikit-learn.
 _DEFAULT_TOL = 1e-4
 
 
 class TrainerState:
-    """The state of one training.
+    """State of one training.
 
     Parameters
     ----------
     task : TrainingTask
     rate : float
-        Learning rate to start at.
+        Initial learning rate.
     incremental : bool, default=False
         Whether to train one epoch, as `partial_fit` does.
 
     Attributes
     ----------
     weight : ndarray of shape (n_rows_of_X,)
-        Weights of the rows, with a mean of 1 over those to train on.
+        Sample weights, with a mean of 1 over the training rows.
     alpha : float
-        L2 strength, divided by the mean weight as the rows are.
+        L2 strength, divided by the mean sample weight.
     max_iter : int
     learning_rate : LearningRate
     loss_curve, validation_scores, validation_losses : list of float
     """
 
-    def __init__(self, task, rate, incremental=False):
+    def __init__(
+        self, task: TrainingTask, rate: float, incremental: bool = False
+    ) -> None:
         params, before = task.params, task.checkpoint
         self.task = task
         self.weight, mean_weight = _normalize(task.data.weight, task.data.rows)
@@ -47,39 +51,39 @@ class TrainerState:
         self._incremental = incremental
         self.learning_rate = LearningRate(params.learning_rate, rate, self.max_iter)
         if incremental and self.learning_rate.follows_epochs:
-            self.learning_rate.override(rate)  # nobody knows how many will follow
+            self.learning_rate.override(rate)  # the number of epochs is unknown
         self.loss_curve = list(before.loss_curve)
         self.validation_scores = list(before.validation_scores)
         self.validation_losses = list(before.validation_losses)
         self._n_steps = 0
         self._stopping = self._stopping_rule()
-        # The best weights so far, and what training would go on with from there.
-        self._best = None
+        # Best weights so far and the bias of their moving averages.
+        self._best: tuple[list[Array], float] | None = None
         if params.early_stopping and self.validation_scores:
             self._best = before.arrays, before.moving_average_bias
 
-    def _stopping_rule(self):
+    def _stopping_rule(self) -> StoppingRule | None:
         params, before = self.task.params, self.task.checkpoint
-        best = -min(without_nan(before.loss_curve), default=np.inf)
+        best = -min(before.loss_curve, default=np.inf)
         if params.early_stopping:
-            best = max(without_nan(before.validation_scores), default=-np.inf)
+            best = max(before.validation_scores, default=-np.inf)
         elif params.tol is None and params.learning_rate != "adaptive":
             return None
         tol = _DEFAULT_TOL if params.tol is None else params.tol
         return StoppingRule(tol, params.n_iter_no_change, best, before.no_improvement)
 
     @property
-    def n_epochs(self):
-        """Epochs trained so far, here."""
+    def n_epochs(self) -> int:
+        """Number of epochs trained so far, those before the checkpoint excluded."""
         return len(self.loss_curve) - len(self.task.checkpoint.loss_curve)
 
     @property
-    def looks_between_epochs(self):
-        """Whether every epoch must be told of before the next is trained."""
+    def looks_between_epochs(self) -> bool:
+        """Whether weights or losses are needed after every epoch."""
         return bool(self._stopping or self.task.data.validation)
 
-    def row_order(self, ahead=0):
-        """Order of the rows in the epoch so far ahead of the next."""
+    def row_order(self, ahead: int = 0) -> Array:
+        """Order of the rows, `ahead` epochs after the next."""
         n_samples = self.task.data.n_samples
         if not self.task.params.shuffle:
             return np.arange(n_samples)
@@ -88,43 +92,31 @@ class TrainerState:
             n_samples
         )
 
-    def dropout_stream(self):
-        """Where the next epoch's dropout takes its random numbers from."""
+    def dropout_stream(self) -> np.random.Generator:
+        """Random numbers of dropout in the next epoch."""
         return random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
 
-    def distortions(self, n_epochs):
-        """Random numbers and strength of the distortions in each of the next epochs."""
+    def distortions(self, n_epochs: int) -> Iterator[tuple[np.random.Generator, float]]:
+        """Random numbers and strength of distortions in each of the next epochs."""
         final_strength = self.task.params.augment.final_strength
         for ahead in range(n_epochs):
             number = len(self.loss_curve) + ahead
             stream = random_stream(self.task.checkpoint.seed, DISTORTION, number)
             done = (self.n_epochs + ahead + 1) / self.max_iter
             decayed = 0.0 if self._incremental else decay_fraction(done)
-            yield stream, 1 - (1 - final_strength) * decayed
+            yield stream, float(1 - (1 - final_strength) * decayed)
 
-    def skip_epochs(self, n_epochs, n_steps):
-        """Begin that many epochs later: they were trained before, by a lost process.
-
-        Nobody knows their losses any more, but that they were there counts.
-        """
-        unknown = [np.nan] * n_epochs
-        self.loss_curve += unknown
-        if self.task.data.validation is not None:
-            self.validation_scores += unknown
-            self.validation_losses += unknown
-        self._n_steps += n_epochs * n_steps
-
-    def rates(self, n_steps, ahead=0):
-        """Learning rate of each step of the epoch so far ahead of the next."""
+    def rates(self, n_steps: int, ahead: int = 0) -> Array:
+        """Learning rate of each step, `ahead` epochs after the next."""
         return self.learning_rate.over_epoch(self.n_epochs + ahead, n_steps)
 
-    def add_epochs(self, losses, n_steps):
-        """Take the losses of the next epochs, each of so many steps.
+    def add_epochs(self, losses: list[float], n_steps: int) -> None:
+        """Record the losses of the next epochs, each of `n_steps` steps.
 
         Raises
         ------
         ValueError
-            If one is not finite.
+            If a loss is not finite.
         """
         for number, loss in enumerate(losses, start=self.n_epochs + 1):
             if not np.isfinite(loss):
@@ -132,14 +124,15 @@ class TrainerState:
         self.loss_curve += losses
         self._n_steps += n_steps * len(losses)
 
-    def validate(self, arrays):
-        """Take the weights after an epoch; validation loss and score.
+    def validate(self, arrays: list[Array]) -> tuple[float, float]:
+        """Record and return the validation loss and score of layer arrays.
 
         Raises
         ------
         ValueError
             If the loss is not finite.
         """
+        assert self.task.data.validation is not None
         X, y, weight = self.task.data.validation
         network = self.task.network
         coefs, intercepts, _ = fold_batch_norm(
@@ -155,16 +148,15 @@ class TrainerState:
         hits = inference.class_index(Z, network.out_activation) == y
         score = float(np.average(hits, weights=weight))
         if self.task.params.early_stopping and (
-            self._best is None
-            or score > max(without_nan(self.validation_scores), default=-np.inf)
+            self._best is None or score > max(self.validation_scores, default=-np.inf)
         ):
             self._best = arrays, self._moving_average_bias
         self.validation_losses.append(loss)
         self.validation_scores.append(score)
         return loss, score
 
-    def is_over(self):
-        """Whether to stop now, before `max_iter`; asked once an epoch."""
+    def is_over(self) -> bool:
+        """Whether to stop before `max_iter`. Called once per epoch."""
         if self._stopping is None:
             return False
         early = self.task.params.early_stopping
@@ -174,23 +166,29 @@ class TrainerState:
         if self.learning_rate.reduce():
             self._stopping.count = 0
             return False
-        return early or self.task.params.tol is not None
+        return bool(early or self.task.params.tol is not None)
 
     @property
-    def _moving_average_bias(self):
+    def _moving_average_bias(self) -> float:
         return self.task.checkpoint.moving_average_bias * NORM_MOMENTUM**self._n_steps
 
-    def finish(self, arrays, resumed_from=None, optimizer=None, optimizer_label=""):
-        """What came of it.
+    def finish(
+        self,
+        arrays: list[Array],
+        resumed_from: list[Array] | None = None,
+        optimizer: list[Array] | None = None,
+        optimizer_label: str = "",
+    ) -> TrainingResult:
+        """Return the result of the training.
 
         Parameters
         ----------
         arrays : list of ndarray
             Weights to predict with, as layer arrays.
         resumed_from : list of ndarray, default=None
-            Weights to go on from, where these are an average; None for the same.
+            Weights to resume from if `arrays` are an average; None for `arrays`.
         optimizer : list of ndarray, default=None
-            The optimizer's variables, to go on with.
+            Variables of the optimizer to resume with.
         optimizer_label : str, default=""
 
         Returns
@@ -226,17 +224,17 @@ class TrainerState:
         )
         return TrainingResult(coefs, intercepts, norms, checkpoint, self.n_epochs)
 
-    def _diverged(self, what):
+    def _diverged(self, problem: str) -> ValueError:
         return ValueError(
-            f"Training diverged: {what}. Expected finite values. Use a smaller "
+            f"Training diverged: {problem}. Expected finite values. Use a smaller "
             f"learning rate (it is {self.learning_rate.current:g}), or scale X, for "
             "digits to the range 0 to 1 (with `rescale=1/255` for images of 0 to 255)."
         )
 
 
-def _normalize(weight, rows):
-    """Weights with a mean of 1 over the rows to train on, and what it was before."""
+def _normalize(weight: Array, rows: Array | None) -> tuple[Array, float]:
+    """Weights with a mean of 1 over the training rows, and their mean before."""
     largest = weight.max()
     scaled = weight / largest
     mean = (scaled if rows is None else scaled[rows]).mean()
-    return scaled / mean, mean * largest
+    return scaled / mean, float(mean * largest)

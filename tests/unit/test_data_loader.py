@@ -89,7 +89,16 @@ def test_large_rows_come_in_chunks_and_small_ones_at_once():
     few, many = np.zeros((10, 3), "f4"), sp.csr_matrix((100_000, 100), dtype="f4")
     for X, n_pieces in ((few, 1), (many, 5)):
         y = np.zeros(X.shape[0], int)
-        loader = DataLoader(X, y, y + 1.0, None, 32, 1, np.dtype("f4"), padded=False)
+        loader = DataLoader(
+            X,
+            y,
+            y + 1.0,
+            rows=None,
+            batch_size=32,
+            n_epochs=1,
+            dtype=np.dtype("f4"),
+            padded=False,
+        )
         assert loader.n_epochs == 1
         pieces = sum(1 for _ in loader.batches(np.arange(len(y))[None]))
         assert pieces == n_pieces
@@ -99,14 +108,14 @@ def test_large_rows_come_in_chunks_and_small_ones_at_once():
 def test_a_value_too_large_for_the_network_is_refused(container):
     device = DeviceBuffer((4, 2), np.dtype("f4"))
     X = container([[1.0, 2.0], [3.0, 1e300]])
-    assert device.take(X, np.array([0])) == 1
+    assert device.fill(X, np.array([0])) == 1
     with pytest.raises(ValueError, match="too large for"):
-        device.take(X, slice(None))
+        device.fill(X, slice(None))
 
 
 def test_rows_are_put_after_each_other():
     device = DeviceBuffer((5, 2), np.dtype("f8"))
     X = np.arange(8.0).reshape(4, 2)
-    stop = device.take(X, slice(2))
-    assert device.take(X, np.array([3, 0, 3]), stop) == 5
+    stop = device.fill(X, slice(2))
+    assert device.fill(X, np.array([3, 0, 3]), stop) == 5
     np.testing.assert_array_equal(device.tensor.numpy(), X[[0, 1, 3, 0, 3]])
