@@ -152,7 +152,7 @@ def run(data, order, epochs, output):
     for epoch, cost in enumerate(model.loss_curve_, start=1):
         if epoch in (1, epochs) or epoch % 10 == 0:
             print(f"  epoch {epoch:4}   cost {cost:.4f}")
-    print(f"TrainingResult {model.n_iter_} epochs in {seconds:.1f} seconds")
+    print(f"Trained {model.n_iter_} epochs in {seconds:.1f} seconds")
     print(f"Accuracy:   {model.score(X_train, y_train):7.2%} on the training images")
     print(f"            {model.score(X_test, y_test):7.2%} on the images held out")
 

@@ -115,7 +115,7 @@ for name, clf in fitted.items():
     right.plot(epochs, errors, label=name)
 left.set(xlabel="Epoch", ylabel="Training cost", yscale="log")
 right.set(xlabel="Epoch", ylabel="Error on held-out digits (%)", ylim=(0, 15))
-left.legend(title="TrainingResult on digits")
+left.legend(title="Trained on digits")
 figures["distortion-curves"] = figure
 
 # %%

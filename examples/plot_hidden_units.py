@@ -68,7 +68,7 @@ distorted = DigitMLPClassifier(
     alpha=0.1, augment=RandomDistortion(), rescale=1 / 255, random_state=0
 )
 distorted.fit(X_train, y_train)
-draw_units(distorted, "TrainingResult on distorted digits, alpha=0.1")
+draw_units(distorted, "Trained on distorted digits, alpha=0.1")
 plt.show()
 
 # sphinx_gallery_thumbnail_number = 2

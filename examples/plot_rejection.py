@@ -111,7 +111,7 @@ rows = images.reshape(len(images), -1)
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")
 for ax, (title, model) in zip(
-    axes, [("TrainingResult on digits only", clf), ("The reader", reader)], strict=True
+    axes, [("Trained on digits only", clf), ("The reader", reader)], strict=True
 ):
     P = model.predict_proba(rows)
     labels = [f"{row.argmax()}: {row.max():.0%}" for row in P]

@@ -1,10 +1,13 @@
-"""DigitMLPClassifier: parameters, validation, fit and predict."""
+"""DigitMLPClassifier: parameters, fit and predict."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -33,8 +36,10 @@ from skdigits._sklearn_compat import (
     end_fit,
     has_callbacks,
 )
+from skdigits._training.task import TrainingResult, TrainingTask
 from skdigits._training.trainer import train
 from skdigits._validation import (
+    MatrixLike,
     check_classes,
     check_dropout,
     check_images,
@@ -43,9 +48,12 @@ from skdigits._validation import (
 )
 from skdigits.augmentation._random_distortion import RandomDistortion
 
+if TYPE_CHECKING:
+    import keras
 
-def _defaults(estimator_type):
-    """Parameters of an estimator that have a default, with it."""
+
+def _defaults(estimator_type: type) -> dict[str, Any]:
+    """Default values of the parameters of an estimator."""
     parameters = signature(estimator_type.__init__).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
@@ -67,13 +75,13 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Activation of the hidden layers.
 
     solver : {'adam', 'adamw', 'sgd'} or keras.optimizers.Optimizer, default='adam'
-        What minimises the loss: Adam, AdamW with Keras's weight decay, stochastic
-        gradient descent with Nesterov momentum 0.9, or a copy of a Keras optimizer,
-        which brings its own learning rate and is itself left as it is. Copies are
-        made by its `get_config`; an optimizer that has settings which are not in
-        there, such as `exclude_from_weight_decay`, is refused. A subclass can apply
-        them in its constructor. A parameter grid needs such a subclass too, because
-        scikit-learn copies its values before the classifier sees them.
+        The optimizer: Adam, AdamW with Keras's default weight decay, stochastic
+        gradient descent with Nesterov momentum 0.9, or a Keras optimizer, which is
+        copied, never modified; its learning rate replaces `learning_rate_init`.
+        Copies are made by `get_config`. An optimizer with settings that `get_config`
+        does not return, such as `exclude_from_weight_decay`, is refused; a subclass
+        can apply them in its constructor. Use such a subclass in parameter grids too,
+        because scikit-learn clones the values before the classifier checks them.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights, 0 or more. As in scikit-learn,
@@ -81,99 +89,99 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         loss of a batch, before it is divided by the batch's size.
 
     dropout : float or array-like of float, default=0.0
-        Rate at which units are dropped in training, in [0, 1): one number for every
-        hidden layer, or a number for the input and one for each hidden layer.
+        Fraction of the units that is dropped in training, in [0, 1): one number for
+        all hidden layers, or one for the input and one for each hidden layer.
 
     batch_norm : bool, default=False
-        Whether to normalise before each hidden activation over the batch. In the
-        fitted weights the normalisation is folded into `coefs_` and `intercepts_`.
+        Whether to use batch normalisation before each hidden activation. In the
+        fitted classifier it is folded into `coefs_` and `intercepts_`.
 
     label_smoothing : float, default=0.0
-        Part of the target that is spread over all classes, in [0, 1).
+        Fraction of the target that is spread evenly over all classes, in [0, 1).
 
     ema : float, default=None
-        Decay of an exponential moving average of the weights over the steps, in
-        (0, 1). The average is what is validated and kept. None for none.
+        Decay per step of an exponential moving average of the weights, in (0, 1). The
+        average is validated and kept. None for no average.
 
     augment : RandomDistortion, default=None
-        How to distort the images of each batch, anew in every epoch; see
-        :class:`~skdigits.augmentation.RandomDistortion`. Held-out rows stay as they
-        are. None for not at all.
+        Random distortion of the images of each batch, different in every epoch; see
+        :class:`~skdigits.augmentation.RandomDistortion`. Validation images are not
+        distorted. None for no distortion.
 
     rescale : float, default=None
-        Factor applied to `X` inside the network, positive. With ``1 / 255``, images
-        of dtype uint8 are trained on and predicted without a float copy.
+        Positive factor that the network applies to `X`. With ``1 / 255``, images of
+        dtype uint8 need no float copy, neither to fit nor to predict.
 
     batch_size : int, default=32
-        Rows a step.
+        Number of rows per step.
 
     learning_rate : {'constant', 'cosine', 'flat_cosine', 'adaptive'}, \
             default='constant'
-        - 'constant' stays at `learning_rate_init`.
-        - 'cosine' falls from there to zero over `max_iter` epochs along half a
-          cosine (Loshchilov and Hutter, 2017); `partial_fit` stays constant.
-        - 'flat_cosine' stays for three quarters of `max_iter` epochs and falls to
-          zero in the last one, along half a cosine; `partial_fit` stays constant.
+        - 'constant' is `learning_rate_init` in every step.
+        - 'cosine' decays from there to zero over `max_iter` epochs, along half a
+          cosine (Loshchilov and Hutter, 2017). `partial_fit` keeps it constant.
+        - 'flat_cosine' is constant for three quarters of `max_iter` epochs and decays
+          to zero in the last quarter, along half a cosine. `partial_fit` keeps it
+          constant.
         - 'adaptive' is divided by 5 each time the loss, or with `early_stopping`
           the validation score, fails to improve by `tol` for `n_iter_no_change`
           epochs.
 
-        A callback that sets the optimizer's learning rate has the last word.
+        A learning rate that a callback sets replaces the schedule.
 
     learning_rate_init : float, default=0.001
-        Learning rate at the start, positive. A Keras optimizer given as `solver`
-        brings its own.
+        Initial learning rate, positive. Ignored if `solver` is a Keras optimizer.
 
     max_iter : int, default=100
-        Number of epochs, how often each row is used.
+        Number of epochs (passes over the training data).
 
     shuffle : bool, default=True
-        Whether rows are taken in a new random order every epoch.
+        Whether to shuffle the rows in every epoch.
 
     class_weight : dict or 'balanced', default=None
-        Weight of each class, which multiplies `sample_weight`. 'balanced' weighs
-        classes inversely to their total weight.
+        Weight of each class, multiplied with `sample_weight`. With 'balanced', the
+        weight of a class is inversely proportional to the total weight of its rows.
 
     early_stopping : bool, default=False
-        Whether to hold out part of the training data, stratified by class, stop
-        when its score no longer improves by `tol` for `n_iter_no_change` epochs,
-        and keep the weights of the best epoch. Where `X_val` is passed to `fit`,
-        that is used instead.
+        Whether to stop training when the validation score has not improved by `tol`
+        for `n_iter_no_change` epochs, and to keep the weights of the best epoch. A
+        part of the training data, stratified by class, is held out for validation,
+        unless `X_val` is passed to `fit`.
 
     validation_fraction : float, default=0.1
-        Part of the training data held out, in (0, 1).
+        Fraction of the training data to hold out for validation, in (0, 1).
 
     n_iter_no_change : int or inf, default=10
-        Epochs in a row without improvement that are tolerated.
+        Maximum number of consecutive epochs without improvement.
 
     tol : float, default=None
-        Least improvement of the loss, or with `early_stopping` of the score, that
-        counts. Training stops when there is none for `n_iter_no_change` epochs, and
-        a :class:`~sklearn.exceptions.ConvergenceWarning` tells when `max_iter`
-        comes first. With None, exactly `max_iter` epochs are trained without a
-        warning; where `early_stopping` or 'adaptive' needs a tolerance it is 1e-4.
+        Minimum improvement of the loss, or with `early_stopping` of the validation
+        score. Training stops after `n_iter_no_change` epochs without it. A
+        :class:`~sklearn.exceptions.ConvergenceWarning` is raised if `max_iter` is
+        reached first. With None, exactly `max_iter` epochs are trained, without a
+        warning; `early_stopping` and 'adaptive' then use 1e-4.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from where the last call ended, with the state of the
-        optimizer, which is then kept after training. Where `solver` or `ema` has
-        changed so that the state does not fit, the optimizer starts afresh, with a
-        warning.
+        Whether `fit` resumes from the end of the last call, with the state of the
+        optimizer, which is kept after training. If `solver` or `ema` has changed so
+        that the state does not fit, the optimizer starts with a new state and a
+        warning is raised.
 
     random_state : int, RandomState instance or None, default=None
-        Where the starting weights, the order of rows, the dropped units and the
-        held-out rows come from. An int gives the same weights bit for bit on the
-        same machine, whatever was trained before.
+        Seed for weight initialisation, shuffling, dropout, distortion and the
+        validation split. An int gives the same weights bit for bit on the same
+        machine, whatever was trained before.
 
     callbacks : list of keras.callbacks.Callback, default=None
-        Called at the beginning and end of training and of every epoch, with a
-        compiled `keras.Sequential`. `BackupAndRestore` is not supported: use
-        `warm_start` and save the classifier.
+        Callbacks that are called at the beginning and end of training and of every
+        epoch, with a compiled `keras.Sequential`. `BackupAndRestore` is not
+        supported; use `warm_start` and save the classifier instead.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
-        What to compute in. 'auto' is float64 for `X` of float64, else float32.
+        Dtype of the computations. 'auto' is float64 for `X` of float64, else float32.
 
     verbose : int, default=0
-        Whether to show one progress bar over the epochs.
+        Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
@@ -190,22 +198,22 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during fit, where `X` has names that are strings.
+        Names of features seen during fit, if all feature names of `X` are strings.
 
     n_iter_ : int
         Number of epochs trained in the last call.
 
     t_ : int
-        Number of rows trained on, all epochs together.
+        Number of rows trained on, summed over all epochs.
 
     n_layers_ : int
         Number of layers, input and output included.
 
     n_outputs_ : int
-        Number of outputs of the network: one for two classes, else one a class.
+        Number of outputs of the network: 1 for two classes, else one per class.
 
     out_activation_ : {'logistic', 'softmax'}
-        What turns outputs into probabilities: 'logistic' for two classes.
+        Activation that converts logits to probabilities: 'logistic' for two classes.
 
     loss_ : float
         Loss of the last epoch.
@@ -214,33 +222,33 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Loss of each epoch, L2 penalty included.
 
     best_loss_ : float or None
-        Lowest loss of an epoch; None with `early_stopping`.
+        Minimum of `loss_curve_`; None with `early_stopping`.
 
     validation_scores_ : list of float or None
-        Accuracy on the held-out rows after each epoch; None without such rows.
+        Accuracy on the validation rows after each epoch; None without validation.
 
     best_validation_score_ : float or None
-        Highest of `validation_scores_`.
+        Maximum of `validation_scores_`; None without validation.
 
     validation_loss_curve_ : list of float or None
-        Loss on the held-out rows after each epoch.
+        Loss on the validation rows after each epoch; None without validation.
 
     best_epoch_ : int or None
-        Epoch, from 1, with the highest validation score, or without validation the
-        lowest loss.
+        Epoch, counted from 1, with the maximum validation score, or without
+        validation with the minimum loss.
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : The one in scikit-learn itself.
+    sklearn.neural_network.MLPClassifier : Multi-layer perceptron of scikit-learn.
 
     Notes
     -----
-    The loss of a batch is the weighted sum of the cross-entropies divided by batch
-    size times mean weight, so that a row of weight 2 counts as the row twice.
+    The loss of a batch is the weighted sum of the cross-entropies, divided by the batch
+    size and by the mean weight of all rows, so a row of weight 2 counts as two rows.
 
-    Sparse `X` is made dense a chunk of rows at a time.
+    Sparse `X` is converted to dense in chunks of rows.
 
-    With data of one class only, that class is always predicted.
+    If `y` has a single class, that class is always predicted.
 
     Examples
     --------
@@ -297,33 +305,35 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(25, 15),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (25, 15),
+        activation: Literal["identity", "logistic", "tanh", "relu"] = "relu",
         *,
-        solver="adam",
-        alpha=0.0,
-        dropout=0.0,
-        batch_norm=False,
-        label_smoothing=0.0,
-        ema=None,
-        augment=None,
-        rescale=None,
-        batch_size=32,
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        max_iter=100,
-        shuffle=True,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=None,
-        warm_start=False,
-        random_state=None,
-        callbacks=None,
-        dtype="auto",
-        verbose=0,
-    ):
+        solver: "Literal['adam', 'adamw', 'sgd'] | keras.optimizers.Optimizer" = "adam",
+        alpha: float = 0.0,
+        dropout: float | Sequence[float] | NDArray[Any] = 0.0,
+        batch_norm: bool = False,
+        label_smoothing: float = 0.0,
+        ema: float | None = None,
+        augment: RandomDistortion | None = None,
+        rescale: float | None = None,
+        batch_size: int = 32,
+        learning_rate: Literal[
+            "constant", "cosine", "flat_cosine", "adaptive"
+        ] = "constant",
+        learning_rate_init: float = 0.001,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        tol: float | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
+        dtype: Literal["auto", "float32", "float64"] = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -350,50 +360,58 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.dtype = dtype
         self.verbose = verbose
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefs_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    # Copying and saving, in which Keras copies an optimizer by its get_config
+    # Cloning and saving, in which Keras copies an optimizer by its get_config
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         check_copies(self.solver)
         return super().__sklearn_clone__()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         check_copies(self.solver)
         return {**super().__getstate__(), **version_stamp()}
 
-    def __setstate__(self, state):
-        # A file of an older release lacks the parameters that came since.
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A file of an older release lacks newer parameters.
         super().__setstate__(_defaults(type(self)) | migrate_state(state))
 
     # Training
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each, of any real dtype.
+            Images, one row of pixels per image, of any real dtype.
 
         y : array-like of shape (n_samples,)
-            Labels: numbers, strings or booleans.
+            Labels: real numbers, strings or booleans.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, 0 or more; not all 0.
+            Non-negative weight of each row; at least one must be positive.
 
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Images to validate on after each epoch.
+            Validation images, used after each epoch.
 
         y_val : array-like of shape (n_val,), default=None
-            Their labels.
+            Labels of the validation images.
 
         Returns
         -------
@@ -403,19 +421,19 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not as described, or training diverges.
-            The classifier is then what it was before.
+            If a parameter or the data is invalid, or if training diverges. The
+            estimator is left unchanged.
         ImportError, RuntimeError
-            If TensorFlow is not installed, Keras uses another backend, or this
+            If TensorFlow is not installed, if Keras uses another backend, or if this
             process was forked from one that had loaded TensorFlow.
 
         Warns
         -----
         ConvergenceWarning
-            If `tol` is given and `max_iter` epochs did not reach it.
+            If `tol` is set and `max_iter` epochs did not reach it.
         UserWarning
-            If Ctrl-C ends training early; the classifier is usable. If the state of
-            the optimizer does not fit with `warm_start`; it starts afresh.
+            If Ctrl-C ends training early; the classifier can be used. If the saved
+            state of the optimizer does not fit, with `warm_start`.
 
         Examples
         --------
@@ -441,44 +459,51 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise
         return self
 
-    def _attributes_of(self, task, result):
-        """What would be this classifier's attributes with that training."""
+    def _attributes_of(
+        self, task: TrainingTask, result: TrainingResult
+    ) -> dict[str, Any]:
+        """Attributes of this classifier if it were fitted with `result`."""
         fitted = self._working_copy()
         fitted._finish_fit(task, result)
         return vars(fitted)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train one epoch on the given rows, going on from the last call.
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train one more epoch on the given rows.
 
         The state of the optimizer is kept between calls.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row of pixels per image.
 
         y : array-like of shape (n_samples,)
             Labels, each in `classes`.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come. Needed in the first call only.
+            All labels of all calls. Required in the first call only.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, 0 or more; not all 0, as in scikit-learn: leave out a
-            block that has no weight.
+            Non-negative weight of each row; at least one must be positive.
 
         Returns
         -------
         DigitMLPClassifier
-            The classifier, trained further.
+            The fitted classifier.
 
         Raises
         ------
         ValueError
-            As `fit` does; if `y` has labels that are not in `classes`; if
-            `early_stopping` is on or `class_weight` is 'balanced', which need all
-            of the data.
+            As in `fit`. If `y` has labels that are not in `classes`. If
+            `early_stopping` is set or `class_weight` is 'balanced', which need all of
+            the data.
 
         Examples
         --------
@@ -493,7 +518,7 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         >>> clf.t_
         1500
         """
-        self._validate_params()  # which scikit-learn does in the first call only
+        self._validate_params()  # scikit-learn does it in the first call only
         if self.early_stopping:
             raise ValueError(
                 "partial_fit does not support early_stopping=True, which needs all of "
@@ -527,21 +552,28 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     # A fit changes a working copy, which is committed at once when nothing has failed:
     # a callback, another thread or a file never sees half of a fit.
 
-    def _working_copy(self):
+    def _working_copy(self) -> Self:
         working_copy = object.__new__(type(self))
         working_copy.__dict__ = vars(self).copy()
         return working_copy
 
-    def _commit(self, working_copy):
-        """Become what the working_copy is; returns the attributes before."""
+    def _commit(self, working_copy: Self) -> dict[str, Any]:
+        """Take the fitted attributes of a copy; return the attributes before."""
         before, drafted = self.__dict__, vars(working_copy)
         now = {name: before[name] for name in list(before) if not is_fitted_state(name)}
         now |= {name: drafted[name] for name in drafted if is_fitted_state(name)}
         self.__dict__ = now
         return before
 
-    def _prepare_fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
-        """Check the data, take over what they tell, and say what `fit` is to train."""
+    def _prepare_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> TrainingTask:
+        """Validate the data and return the task that `fit` trains."""
         resuming = self.warm_start and hasattr(self, "coefs_")
         X, y, weight = check_training_data(
             self, X, y, sample_weight, reset=not resuming
@@ -557,14 +589,19 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         return make_task(self, X, y, weight, resuming, X_val, y_val)
 
-    def _finish_fit(self, task, result, keep_state=None):
-        """Set the fitted attributes that come of a training."""
+    def _finish_fit(
+        self,
+        task: TrainingTask,
+        result: TrainingResult,
+        keep_state: bool | None = None,
+    ) -> None:
+        """Set the fitted attributes from the result of a training."""
         keep_state = self.warm_start if keep_state is None else keep_state
         vars(self).update(fitted_attributes(task, result, keep_state=keep_state))
 
     # Prediction
 
-    def _logits(self, X):
+    def _logits(self, X: MatrixLike) -> NDArray[Any]:
         check_is_fitted(self)
         X = check_images(self, X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -573,18 +610,18 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         if not np.isfinite(Z).all():
             raise ValueError(
-                "The network's output is not finite: X has values that are too large "
-                "for it. Expected values like those it was fitted on."
+                "The output of the network is not finite, because values of X are too "
+                "large. Expected values like those it was fitted on."
             )
         return Z
 
-    def decision_function(self, X):
-        """Logits, the outputs of the network.
+    def decision_function(self, X: MatrixLike) -> NDArray[Any]:
+        """Compute the logits, the outputs of the network.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row of pixels per image.
 
         Returns
         -------
@@ -594,8 +631,8 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` has another number of features than in fit, or values that are
-            not finite.
+            If the number of features differs from that in fit, or if `X` has values
+            that are not finite.
 
         Examples
         --------
@@ -609,23 +646,23 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Z = self._logits(X)
         return Z.ravel() if Z.shape[1] == 1 else Z
 
-    def predict(self, X):
-        """Most probable class of each row.
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
+        """Predict the most probable class of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row of pixels per image.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels out of `classes_`.
+            Predicted labels, from `classes_`.
 
         Raises
         ------
         ValueError
-            As `decision_function` does.
+            As in `decision_function`.
 
         Examples
         --------
@@ -639,23 +676,24 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Z = self._logits(X)
         return self.classes_[inference.class_index(Z, self.out_activation_)]
 
-    def predict_proba(self, X):
-        """Probability of each class.
+    def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
+        """Predict the probability of each class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row of pixels per image.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities, a column for each of `classes_`, in the dtype of `coefs_`.
+            Probabilities, one column for each of `classes_`, in the dtype of
+            `coefs_`.
 
         Raises
         ------
         ValueError
-            As `decision_function` does.
+            As in `decision_function`.
 
         Examples
         --------
@@ -668,23 +706,23 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         return inference.proba(self._logits(X), self.out_activation_)
 
-    def predict_log_proba(self, X):
-        """Logarithm of the probability of each class.
+    def predict_log_proba(self, X: MatrixLike) -> NDArray[Any]:
+        """Predict the logarithm of the probability of each class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row of pixels per image.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Logarithms, precise where `predict_proba` has rounded to 0 or 1.
+            Log-probabilities, accurate where `predict_proba` rounds to 0 or 1.
 
         Raises
         ------
         ValueError
-            As `decision_function` does.
+            As in `decision_function`.
 
         Examples
         --------
@@ -699,14 +737,14 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # Keras
 
-    def to_keras(self):
-        """The fitted network as an ordinary Keras model.
+    def to_keras(self) -> "keras.Sequential":
+        """Convert the fitted network to a Keras model.
 
         Returns
         -------
         keras.Sequential
-            Compiled, with logits as output, one for each of `classes_` (one in all
-            for two classes); it is trained on indices into `classes_`.
+            Compiled model. It returns logits, one for each of `classes_` (a single
+            one for two classes), and is trained on indices into `classes_`.
 
         Raises
         ------
@@ -730,33 +768,35 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return to_keras(network, arrays, self)
 
     @classmethod
-    def from_keras(cls, model, classes=None):
-        """A fitted classifier from a trained Keras model.
+    def from_keras(
+        cls, model: "keras.Sequential", classes: ArrayLike | None = None
+    ) -> Self:
+        """Make a fitted classifier from a trained Keras model.
 
         Parameters
         ----------
         model : keras.Sequential
-            TrainingResult; Dense layers with Rescaling, BatchNormalization, Activation,
-            ReLU, Softmax, Dropout, and Flatten on the input. Logits or
-            probabilities out. It is left as it is.
+            Trained model of Dense layers with Rescaling, BatchNormalization,
+            Activation, ReLU, Softmax, Dropout, and Flatten on the input. It returns
+            logits or probabilities, and is not modified.
 
         classes : array-like of shape (n_classes,), default=None
-            Labels of the outputs, in their order; of the two classes of a model with
-            one output. None for 0, 1, 2 and so on.
+            Labels of the outputs in their order, or of the two classes of a model
+            with one output. None for 0, 1, 2 and so on.
 
         Returns
         -------
         DigitMLPClassifier
-            Predicts as the model does. Batch normalisation is folded into its
-            weights.
+            Classifier with the predictions of the model. Batch normalisation is
+            folded into its weights.
 
         Raises
         ------
         TypeError
-            If `model` is no `keras.Sequential`.
+            If `model` is not a `keras.Sequential`.
         ValueError
-            If the model has a layer that has no counterpart, which is named, or
-            `classes` do not fit its outputs.
+            If a layer of the model is not supported, or if `classes` do not fit its
+            outputs.
 
         Examples
         --------

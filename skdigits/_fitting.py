@@ -1,10 +1,13 @@
 """From data and parameters to a TrainingTask, and from its result to attributes."""
 
 import sys
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from skdigits._network import Array
 from skdigits._network.architecture import Network
 from skdigits._network.batch_norm import unfold_batch_norm
 from skdigits._persistence import checkpoint_state
@@ -24,7 +27,15 @@ from skdigits._validation import (
 from skdigits.augmentation._warp import Distortion
 
 
-def make_task(estimator, X, y, weight, resuming, X_val=None, y_val=None):
+def make_task(
+    estimator: Any,
+    X: Any,
+    y: Array,
+    weight: Array,
+    resuming: bool,
+    X_val: Any = None,
+    y_val: Any = None,
+) -> TrainingTask:
     """The training that a call of `fit` or `partial_fit` asks for.
 
     Parameters
@@ -74,7 +85,9 @@ def make_task(estimator, X, y, weight, resuming, X_val=None, y_val=None):
     return TrainingTask(network, estimator, data, checkpoint, t_before, distortion)
 
 
-def fitted_attributes(task, result, *, keep_state):
+def fitted_attributes(
+    task: TrainingTask, result: TrainingResult, *, keep_state: bool
+) -> dict[str, Any]:
     """Attributes of a classifier after a training.
 
     Parameters
@@ -87,7 +100,7 @@ def fitted_attributes(task, result, *, keep_state):
     Returns
     -------
     attributes : dict
-        All fitted attributes but those that the data decide, such as `classes_`.
+        All fitted attributes except those of the data, such as `classes_`.
     """
     network, checkpoint = task.network, result.checkpoint
     losses, scores = checkpoint.loss_curve, checkpoint.validation_scores
@@ -99,7 +112,7 @@ def fitted_attributes(task, result, *, keep_state):
         "coefs_": result.coefs,
         "intercepts_": result.intercepts,
         "_batch_norms": result.norms,
-        # Those that the weights were fitted for, whatever the parameters become.
+        # Parameters of the fitted weights; those of the estimator may change later.
         "_activation": network.activation,
         "_rescale": network.rescale,
         "_dropout": network.dropout,
@@ -119,7 +132,14 @@ def fitted_attributes(task, result, *, keep_state):
     }
 
 
-def loaded_attributes(estimator, network, arrays, *, loss_curve=(), t=0):
+def loaded_attributes(
+    estimator: Any,
+    network: Network,
+    arrays: tuple[list[Array], list[Array], list[Array]],
+    *,
+    loss_curve: Sequence[float] = (),
+    t: int = 0,
+) -> dict[str, Any]:
     """Attributes of a classifier whose weights were trained elsewhere.
 
     Parameters
@@ -145,8 +165,8 @@ def loaded_attributes(estimator, network, arrays, *, loss_curve=(), t=0):
     return fitted_attributes(task, result, keep_state=False)
 
 
-def fitted_network(estimator):
-    """Network of a fitted classifier, whatever its parameters have become."""
+def fitted_network(estimator: Any) -> Network:
+    """Network of a fitted classifier, independent of its current parameters."""
     return Network(
         n_features=estimator.n_features_in_,
         hidden_layer_sizes=tuple(coef.shape[1] for coef in estimator.coefs_[:-1]),
@@ -160,7 +180,7 @@ def fitted_network(estimator):
     )
 
 
-def _network_to_train(estimator, X, resuming):
+def _network_to_train(estimator: Any, X: Any, resuming: bool) -> Network:
     n_classes = len(estimator.classes_)
     sizes = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
     if estimator.dtype != "auto":
@@ -187,7 +207,7 @@ def _network_to_train(estimator, X, resuming):
     return network
 
 
-def _check_same_network(fitted, network):
+def _check_same_network(fitted: Network, network: Network) -> None:
     for name in ("hidden_layer_sizes", "activation", "batch_norm", "rescale", "dtype"):
         had, wanted = getattr(fitted, name), getattr(network, name)
         if had != wanted:
@@ -198,8 +218,8 @@ def _check_same_network(fitted, network):
             )
 
 
-def _fitted_checkpoint(estimator, network):
-    """Where to resume: the checkpoint that was kept, else the fitted weights."""
+def _fitted_checkpoint(estimator: Any, network: Network) -> Checkpoint:
+    """Checkpoint that was kept, else one made from the fitted weights."""
     curves = {
         "loss_curve": estimator.loss_curve_,
         "validation_scores": estimator.validation_scores_ or [],
@@ -218,8 +238,8 @@ def _fitted_checkpoint(estimator, network):
     )
 
 
-def row_weights(class_weight, classes, y, weight):
-    """Weights of rows: those of the samples times those of their classes."""
+def row_weights(class_weight: Any, classes: Array, y: Array, weight: Array) -> Array:
+    """Sample weights multiplied with class weights."""
     with np.errstate(all="ignore"):
         product = weight * _class_weights(class_weight, classes, y, weight)[y]
         total = product.sum()
@@ -227,13 +247,13 @@ def row_weights(class_weight, classes, y, weight):
         problem = "are all 0" if total == 0 else f"add up to {total}"
         raise ValueError(
             "The weights of the rows, sample_weight times class_weight, must add up to "
-            f"a finite number above 0. Got weights that {problem} instead. Leave out "
-            "rows without weight, and scale the weights so that their mean is about 1."
+            f"a positive, finite number. Got weights that {problem} instead. Drop rows "
+            "of weight 0, and scale the weights to a mean of about 1."
         )
     return product
 
 
-def _class_weights(class_weight, classes, y, weight):
+def _class_weights(class_weight: Any, classes: Array, y: Array, weight: Array) -> Array:
     """Weight of each class; "balanced" gives every class the same total."""
     if class_weight is None:
         return np.ones(len(classes))
@@ -246,7 +266,7 @@ def _class_weights(class_weight, classes, y, weight):
     return balanced
 
 
-def _listed_class_weights(class_weight, classes):
+def _listed_class_weights(class_weight: Any, classes: Array) -> Array:
     labels = classes.tolist()
     weights = [class_weight.get(label, 1.0) for label in labels]
     valid = (
@@ -256,15 +276,17 @@ def _listed_class_weights(class_weight, classes):
     )
     if not valid:
         raise ValueError(
-            f"class_weight must map labels out of {labels} to finite weights of 0 or "
-            f"more, not all 0. Got {class_weight} instead."
+            f"class_weight must map labels of {labels} to finite weights >= 0, "
+            f"at least one of them positive. Got {class_weight} instead."
         )
     return np.array(weights, dtype=float)
 
 
-def split_rows(labels, weight, validation_fraction, seed):
-    """Indices of the rows to train on and of those held out, stratified."""
-    # A tenth of the time that importing skdigits would take, to predict for example.
+def split_rows(
+    labels: Array, weight: Array, validation_fraction: float, seed: int
+) -> tuple[Array, Array]:
+    """Indices of training rows and validation rows, stratified by class."""
+    # Imported here: it is a tenth of the time that importing skdigits takes.
     from sklearn.model_selection import train_test_split
 
     try:
@@ -289,7 +311,7 @@ def split_rows(labels, weight, validation_fraction, seed):
         if not weight[indices].any():
             raise ValueError(
                 f"All weights of the {part} part of the data are 0 after the split "
-                "for early_stopping. Leave out rows of weight 0, or change "
+                "for early_stopping. Drop rows of weight 0, or change "
                 "validation_fraction or random_state."
             )
     return np.sort(rows), held_out

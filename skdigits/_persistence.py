@@ -1,12 +1,13 @@
-"""What a saved classifier holds: which format it has, and whether it is whole.
+"""The saved state of a classifier: its format, its keys, and whether it is complete.
 
-The state is the same for every way of saving (pickle, joblib, cloudpickle, skops):
-the parameters, the fitted attributes, and the stamp that is put on it here.
+The state is the same for every way of saving (pickle, joblib, cloudpickle, skops): the
+parameters, the fitted attributes, and a version stamp.
 """
 
 import warnings
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,7 @@ _SCALARS = {
 }
 
 
-# Parts of a checkpoint that a file holds beside the public curves, by the names that
-# they have in files.
+# Names in files of the parts of a checkpoint that no public attribute holds.
 _CHECKPOINT_KEYS = (
     "seed",
     "arrays",
@@ -53,33 +53,33 @@ _CHECKPOINT_KEYS = (
 )
 
 
-def checkpoint_state(checkpoint):
+def checkpoint_state(checkpoint: Any) -> dict[str, Any]:
     """The part of a checkpoint that no public attribute holds, as a dict."""
     return {name: getattr(checkpoint, name) for name in _CHECKPOINT_KEYS}
 
 
-def is_fitted_state(name):
-    """Whether an attribute of that name comes from fitting."""
+def is_fitted_state(name: str) -> bool:
+    """Whether an attribute of that name is set by fitting."""
     return name in _PRIVATE_STATE or (name[-1] == "_" and name[0] != "_")
 
 
-def version_stamp():
-    """What a saved state says of its origin."""
+def version_stamp() -> dict[str, Any]:
+    """Format and version, which are saved with the state."""
     return {"_skdigits_format": FORMAT, "_skdigits_version": __version__}
 
 
-def migrate_state(state):
-    """A saved state as attributes of a classifier.
+def migrate_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Convert a saved state to attributes of a classifier.
 
     Raises
     ------
     ValueError
-        If it is not that of a classifier that can predict.
+        If it is not the state of a classifier that can predict.
 
     Warns
     -----
     UserWarning
-        If a newer skdigits saved it in a format that is not known here.
+        If a newer skdigits saved it in an unknown format.
     """
     state = dict(state)
     found = state.pop("_skdigits_format", FORMAT)
@@ -90,7 +90,7 @@ def migrate_state(state):
         warnings.warn(
             f"This DigitMLPClassifier was saved by skdigits {version} in format "
             f"{found}. This is skdigits {__version__}, which knows formats up to "
-            f"{FORMAT}: what it predicts may be wrong. Upgrade skdigits to {version} "
+            f"{FORMAT}: its predictions may be wrong. Upgrade skdigits to {version} "
             "or newer, or fit and save the classifier with this version.",
             UserWarning,
             stacklevel=2,
@@ -100,8 +100,8 @@ def migrate_state(state):
     return state
 
 
-def _check_fitted(state):
-    """Raise unless the parts fit together: a damaged file must not predict nonsense."""
+def _check_fitted(state: dict[str, Any]) -> None:
+    """Raise unless the parts fit together: a damaged file must not give predictions."""
     missing = sorted(_NEEDED - state.keys())
     if missing:
         raise _damaged(f"{missing} are missing")
@@ -111,7 +111,7 @@ def _check_fitted(state):
     coefs, intercepts = state["coefs_"], state["intercepts_"]
     for arrays in (coefs, intercepts):
         if not isinstance(arrays, list) or len(arrays) != len(coefs) or not arrays:
-            raise _damaged("coefs_ and intercepts_ are no lists of the same length")
+            raise _damaged("coefs_ and intercepts_ are not lists of the same length")
     for layer, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         _check_array(f"coefs_[{layer}]", coef, coefs[0], ndim=2)
         _check_array(f"intercepts_[{layer}]", intercept, coefs[0], ndim=1)
@@ -148,17 +148,17 @@ def _check_fitted(state):
         raise _damaged(f"_training_state must have {list(_CHECKPOINT_KEYS)}")
 
 
-def _check_array(name, array, first, ndim):
+def _check_array(name: str, array: Any, first: Any, ndim: int) -> None:
     if not isinstance(array, np.ndarray) or array.ndim != ndim:
-        raise _damaged(f"{name} is no array of {ndim} dimensions")
+        raise _damaged(f"{name} is not an array of {ndim} dimensions")
     if array.dtype != first.dtype or array.dtype.name not in ("float32", "float64"):
         raise _damaged(f"{name} has dtype {array.dtype}")
     if not np.isfinite(array).all():
         raise _damaged(f"{name} has values that are not finite")
 
 
-def _damaged(what):
+def _damaged(problem: str) -> ValueError:
     return ValueError(
-        f"Cannot load this DigitMLPClassifier: {what}. The file was damaged, or the "
+        f"Cannot load this DigitMLPClassifier: {problem}. The file was damaged, or the "
         "classifier was changed after it was fitted. Load another copy of it."
     )

@@ -6,6 +6,8 @@ release there is no `set_callbacks`, and `begin_fit` and `EpochReporter` do noth
 """
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
@@ -59,8 +61,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    # On first use: importing sklearn.model_selection takes a while.
+def __getattr__(name: str) -> Any:
+    # Imported on first use: importing sklearn.model_selection takes 70 ms.
     if name in _OF_SEARCHES:
         from sklearn.model_selection import _validation
 
@@ -78,84 +80,96 @@ _OF_SEARCHES = {
 class _NoContext:
     """A context without callbacks."""
 
-    def subcontext(self, **settings):
+    def subcontext(self, **settings: Any) -> "_NoContext":
         return self
 
-    def call_on_fit_task_begin(self, **told):
+    def call_on_fit_task_begin(self, **kwargs: Any) -> "_NoContext":
         return self
 
-    def call_on_fit_task_end(self, **told):
+    def call_on_fit_task_end(self, **kwargs: Any) -> bool:
         return False
 
-    def propagate_callback_context(self, estimator):
+    def propagate_callback_context(self, estimator: Any) -> Any:
         return contextlib.nullcontext()
 
 
-def begin_fit(estimator, X, y, sample_weight, max_subtasks):
-    """Tell callbacks that a fit begins.
+def begin_fit(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, max_subtasks: int
+) -> Any:
+    """Notify callbacks of the beginning of a fit.
 
     Returns
     -------
     context : CallbackContext
-        To tell them the rest.
+        Context for further notifications.
     """
     if not hasattr(estimator, "_init_callback_context"):
         return _NoContext()
     context = estimator._init_callback_context(max_subtasks=max_subtasks)
-    context.call_on_fit_task_begin(**_told(estimator, X, y, sample_weight))
+    context.call_on_fit_task_begin(**_arguments(estimator, X, y, sample_weight))
     return context
 
 
-def end_fit(context, estimator, X, y, sample_weight):
-    """Tell callbacks that a fit has ended."""
-    context.call_on_fit_task_end(**_told(estimator, X, y, sample_weight))
+def end_fit(context: Any, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    """Notify callbacks of the end of a fit."""
+    context.call_on_fit_task_end(**_arguments(estimator, X, y, sample_weight))
 
 
-def _told(estimator, X, y, sample_weight):
+def _arguments(estimator: Any, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
 
-def has_callbacks(estimator):
-    """Whether any callback has been set, here or by a search around it."""
+def has_callbacks(estimator: Any) -> bool:
+    """Whether callbacks have been set on the estimator or on a search around it."""
     return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
 class EpochReporter:
-    """Tells callbacks of each epoch of a fit.
+    """Notifies scikit-learn's callbacks of each epoch of a fit.
 
     Parameters
     ----------
     context : CallbackContext
-        Of the fit.
+        Context of the fit.
     estimator : DigitMLPClassifier
     X, y, sample_weight : array-like
-        As given to `fit`.
+        Arguments of `fit`.
     attributes : callable
         Takes a `TrainingResult`; returns the attributes of an estimator fitted with
         it.
     """
 
-    def __init__(self, context, estimator, X, y, sample_weight, attributes):
+    def __init__(
+        self,
+        context: Any,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        attributes: Callable[[Any], dict[str, Any]],
+    ) -> None:
         self._context = context
         self._attributes = attributes
-        self._told = _told(estimator, X, y, sample_weight)
-        self._epoch = None
+        self._kwargs = _arguments(estimator, X, y, sample_weight)
+        self._epoch: Any = None
 
-    def begin_epoch(self):
-        """Say that an epoch begins."""
+    def begin_epoch(self) -> None:
+        """Notify callbacks of the beginning of an epoch."""
         self._epoch = self._context.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._told)
+        self._epoch.call_on_fit_task_begin(**self._kwargs)
 
-    def end_epoch(self, trained):
-        """Say that it has ended; whether to stop.
+    def end_epoch(self, current_result: Callable[[], Any]) -> bool:
+        """Notify callbacks of the end of the epoch; return whether to stop.
 
         Parameters
         ----------
-        trained : callable
-            Gives what training has made so far, for callbacks that look at it.
+        current_result : callable
+            Returns the `TrainingResult` so far, for callbacks that use it.
         """
-        return self._epoch.call_on_fit_task_end(
-            **self._told,
-            reconstruction_attributes=lambda: self._attributes(trained()),
+        return bool(
+            self._epoch.call_on_fit_task_end(
+                **self._kwargs,
+                reconstruction_attributes=lambda: self._attributes(current_result()),
+            )
         )

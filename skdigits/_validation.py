@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Set
 from itertools import islice
 from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import sparray, spmatrix
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skdigits._sklearn_compat import _check_sample_weight
 
+MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
-def check_hidden_layer_sizes(sizes):
+
+def check_hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
     """Hidden layer sizes as a tuple of int."""
     listed = _without_0d(sizes)
     listed = [listed] if isinstance(listed, Integral) else listed
@@ -23,18 +28,18 @@ def check_hidden_layer_sizes(sizes):
         or not all(_is_positive_int(size) for size in listed)
     ):
         raise ValueError(
-            "hidden_layer_sizes must be > 0, an int or a non-empty sequence of "
-            f"ints, one a hidden layer. Got {sizes!r} instead."
+            "hidden_layer_sizes must be > 0, an int or a non-empty sequence with one "
+            f"int per hidden layer. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in listed)
 
 
-def _is_positive_int(size):
+def _is_positive_int(size: Any) -> bool:
     return isinstance(size, Integral) and not isinstance(size, bool) and size > 0
 
 
-def check_dropout(dropout, n_hidden):
-    """Dropout as a tuple of rates: of the input, then of each hidden layer."""
+def check_dropout(dropout: Any, n_hidden: int) -> tuple[float, ...]:
+    """Dropout rates of the input and of each hidden layer."""
     rates = _without_0d(dropout)
     if isinstance(rates, Real):
         rates = [0.0, *[rates] * n_hidden]
@@ -51,13 +56,13 @@ def check_dropout(dropout, n_hidden):
     return tuple(float(rate) for rate in rates)
 
 
-def _without_0d(value):
-    """The scalar of an array without dimensions; anything else as it is."""
+def _without_0d(value: Any) -> Any:
+    """The scalar of a 0-d array; any other value unchanged."""
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
-def check_images(estimator, X, *y, reset):
-    """Rows of pixels, and labels where passed, as scikit-learn validates them."""
+def check_images(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
+    """Validate rows of pixels and labels, if passed, as scikit-learn does."""
     n_dimensions = getattr(X, "ndim", 2)
     if n_dimensions > 2:
         raise ValueError(
@@ -66,32 +71,32 @@ def check_images(estimator, X, *y, reset):
             "images into rows of pixels with X.reshape(len(X), -1)."
         )
     for name, values in zip("Xy", (X, *y), strict=False):
-        if np.ma.is_masked(values):  # scikit-learn takes what is behind the mask
+        if np.ma.is_masked(values):  # scikit-learn would use the masked values
             raise ValueError(
-                f"{name} has masked values. Expected every value to be there. Fill "
-                f"them in, for example with {name}.filled(0), or leave out such rows."
+                f"{name} has masked values. Expected an array without them. Fill "
+                f"them, for example with {name}.filled(0), or drop such rows."
             )
     for labels in y:
         check_labels("y", labels)
     return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
 
 
-def check_labels(name, labels):
-    """Raise if labels are of a type that is neither number, string nor boolean.
+def check_labels(name: str, labels: Any) -> None:
+    """Raise if labels are neither numbers, strings nor booleans.
 
-    scikit-learn lets some of these pass and says of others that they are continuous.
+    scikit-learn accepts some other types and reports others as continuous.
     """
     try:
         labels = np.asarray(labels)
     except ValueError:
-        return  # no array: scikit-learn's own checks tell
+        return  # not an array: scikit-learn's checks raise the error
     if labels.ndim == 0 or labels.size == 0:
         return
     got = []
     if labels.dtype.kind == "O":
         objects = (label for label in labels.flat if not isinstance(label, str))
         got = [f"an object array with {label!r}" for label in islice(objects, 1)]
-    elif labels.dtype.kind not in "biufUS":  # scikit-learn tells of bytes itself
+    elif labels.dtype.kind not in "biufUS":  # scikit-learn raises an error for bytes
         got = [f"dtype {labels.dtype}"]
     if got:
         is_complex = labels.dtype.kind == "c"
@@ -103,8 +108,10 @@ def check_labels(name, labels):
         )
 
 
-def check_training_data(estimator, X, y, sample_weight, *, reset):
-    """Rows, labels and weights of a training set."""
+def check_training_data(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
+) -> tuple[Any, Any, Any]:
+    """Validate the rows, labels and weights of a training set."""
     X, y = check_images(estimator, X, y, reset=reset)
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
@@ -119,8 +126,10 @@ def check_training_data(estimator, X, y, sample_weight, *, reset):
     return X, y, weight
 
 
-def check_validation_data(estimator, X_val, y_val):
-    """Validation rows as (X, class indices), or None where there are none."""
+def check_validation_data(
+    estimator: Any, X_val: Any, y_val: Any
+) -> tuple[Any, Any] | None:
+    """Validation rows as (X, class indices), or None if there are none."""
     if X_val is None and y_val is None:
         return None
     if X_val is None or y_val is None:
@@ -135,14 +144,14 @@ def check_validation_data(estimator, X_val, y_val):
     unknown = np.setdiff1d(y_val, classes)
     if unknown.size:
         raise ValueError(
-            f"y_val has labels that y has not: {unknown}. Expected labels out of "
-            f"{classes}."
+            f"y_val must have labels of y, {classes}. Got {unknown} as well. Drop the "
+            "rows with these labels."
         )
     return X_val, np.searchsorted(classes, y_val)
 
 
-def check_classes(classes, n_classes):
-    """Labels of a network's outputs, by default 0, 1, 2 and so on."""
+def check_classes(classes: Any, n_classes: int) -> Any:
+    """Labels of the outputs of a network, by default 0, 1, 2 and so on."""
     labels = np.arange(n_classes) if classes is None else np.asarray(classes)
     check_labels("classes", labels)
     if (
@@ -157,8 +166,8 @@ def check_classes(classes, n_classes):
     return labels
 
 
-def check_alpha(alpha, weight, rows, dtype):
-    """Raise if `alpha` overflows where it is divided by the mean weight of a row."""
+def check_alpha(alpha: float, weight: Any, rows: Any, dtype: str) -> None:
+    """Raise if `alpha` divided by the mean weight of a row overflows."""
     mean = (weight if rows is None else weight[rows]).mean()
     if float(alpha) / float(np.finfo(dtype).max) > mean:
         raise ValueError(

@@ -190,11 +190,11 @@ BAD_VALIDATION = {
     ),
     "unseen label": (
         lambda X, y: {"X_val": X[:3], "y_val": [0, 1, 77]},
-        r"y_val has labels that y has not: \[77\]. Expected labels out of \[0 1",
+        r"y_val must have labels of y, \[0 1 .*\]. Got \[77\] as well",
     ),
     "labels of another kind": (
         lambda X, y: {"X_val": X[:2], "y_val": ["zero", "one"]},
-        "y_val has labels that y has not: .*'one' 'zero'",
+        "y_val must have labels of y, .*'one' 'zero'",
     ),
     "y_val of durations": (
         lambda X, y: {"X_val": X, "y_val": y.astype("timedelta64[D]")},
@@ -622,7 +622,7 @@ def test_the_scale_of_weights_does_not_matter(digits, fitted, scale):
     )
 
 
-OUT_OF_RANGE = "sample_weight times class_weight, must add up to a finite number"
+OUT_OF_RANGE = "sample_weight times class_weight, must add up to a positive, finite number"
 
 
 @pytest.mark.parametrize(
@@ -656,7 +656,7 @@ def test_a_block_without_weight_is_refused(digits, fitted):
     # As SGDClassifier and MLPClassifier refuse it.
     X, y = digits
     clf = copy.deepcopy(fitted).set_params(class_weight={3: 0.0})
-    message = f"{OUT_OF_RANGE} above 0. Got weights that are all 0 .* Leave out"
+    message = f"{OUT_OF_RANGE}. Got weights that are all 0 .* Drop"
     with unchanged(clf), pytest.raises(ValueError, match=message):
         clf.partial_fit(X[y == 3], y[y == 3])
 

@@ -76,7 +76,7 @@ def test_default_data(main, tmp_path, capsys):
     assert "4000 images to train on, 1000 held out" in out
     assert "400 -> 25 relu -> 15 relu -> 10 linear, softmax" in out
     assert "10025 + 390 + 160 = 10575" in out
-    assert "TrainingResult 3 epochs" in out
+    assert "Trained 3 epochs" in out
     assert out.count("cost ") == 2
     assert "on the images held out" in out
 

@@ -1,7 +1,7 @@
-"""Loading TensorFlow and Keras, quietly and only where they can work.
+"""Imports of TensorFlow and Keras, without messages and only where they can work.
 
-The rest of the library reaches both through `load_keras` and `load_tensorflow`,
-at the time of training and never at import.
+The rest of the library imports both through `load_keras` and `load_tensorflow`, when it
+trains and never when it is imported.
 """
 
 import contextlib
@@ -12,6 +12,8 @@ import re
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 _NOISE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:"
@@ -24,7 +26,7 @@ _noise_lock = threading.RLock()
 _forked_after_tensorflow = False
 
 
-def _note_fork():
+def _note_fork() -> None:
     global _forked_after_tensorflow
     _forked_after_tensorflow = "tensorflow" in sys.modules
 
@@ -33,14 +35,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def _lost_its_threads():
-    """Whether TensorFlow was started, but by a process that this one was forked from.
+def _lost_its_threads() -> bool:
+    """Whether this process was forked from one that had started TensorFlow.
 
-    A process that forked before it imported skdigits has left no note. TensorFlow keeps
-    threads from its start on, however few it may use, and a fork takes along only the
-    thread that forks. So here there are threads besides Python's, or TensorFlow was
-    not started here. Linux tells; elsewhere, and where other libraries have started
-    threads since, nothing is noticed.
+    `_note_fork` is not called if the fork came before skdigits was imported. TensorFlow
+    keeps threads from its start on, and a fork copies only the calling thread. So if
+    this process has no threads but those of Python, TensorFlow was started before the
+    fork. It can be detected on Linux only, and not if another library has started
+    threads since.
     """
     context = sys.modules.get("tensorflow.python.eager.context")
     context = getattr(context, "_context", None)
@@ -51,11 +53,11 @@ def _lost_its_threads():
     except (OSError, ValueError):
         return False
     of_python = {thread.native_id for thread in threading.enumerate()}
-    # After a fork, the main thread may still have the number that it had before.
+    # After a fork, Python may still hold the old identifier of the main thread.
     return native <= {*of_python, os.getpid(), threading.get_native_id()}
 
 
-def load_keras():
+def load_keras() -> Any:
     """Import Keras 3 on its TensorFlow backend.
 
     Returns
@@ -67,15 +69,15 @@ def load_keras():
     ImportError
         If TensorFlow, or a Keras 3, is not installed.
     RuntimeError
-        If Keras is set to another backend, or this process was forked from one
-        that had loaded TensorFlow, which would hang.
+        If Keras uses another backend, or if this process was forked from one that had
+        loaded TensorFlow, where training would hang.
     """
     if _forked_after_tensorflow or _lost_its_threads():
         raise RuntimeError(
             "Cannot train in this process: it was forked from one that had already "
             "loaded TensorFlow, whose threads do not survive a fork, so training "
             "would hang. Use joblib's 'loky' or 'threading' backend, or "
-            "multiprocessing's 'spawn' start method. Predicting works here."
+            "multiprocessing's 'spawn' start method. Prediction works here."
         )
     if "keras" not in sys.modules:
         _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
@@ -88,20 +90,20 @@ def load_keras():
     return keras
 
 
-def load_tensorflow():
-    """Import TensorFlow; raises as `load_keras` does."""
+def load_tensorflow() -> Any:
+    """Import TensorFlow; raises the errors of `load_keras`."""
     load_keras()
     return importlib.import_module("tensorflow")
 
 
 @functools.cache
-def _start_tensorflow():
-    # The first use of a device looks for all kinds of devices, and says so.
+def _start_tensorflow() -> None:
+    # The first use of a device searches for all kinds of devices and prints messages.
     with quiet_tensorflow():
         importlib.import_module("tensorflow").config.list_logical_devices()
 
 
-def _import_keras():
+def _import_keras() -> None:
     try:
         importlib.import_module("tensorflow")
         importlib.import_module("keras")
@@ -115,11 +117,11 @@ def _import_keras():
         raise ImportError(
             f"Training a DigitMLPClassifier needs TensorFlow and Keras 3, and "
             f"{error.name!r} is not installed. Install them with "
-            "`pip install tensorflow`. Predicting with a fitted one needs neither."
+            "`pip install tensorflow`. Prediction needs neither."
         ) from error
 
 
-def _check_version(keras):
+def _check_version(keras: Any) -> None:
     version = getattr(keras, "__version__", "unknown")
     major = version.partition(".")[0]
     if not (major.isdigit() and int(major) >= 3):
@@ -129,23 +131,23 @@ def _check_version(keras):
         )
 
 
-def _check_backend(backend):
+def _check_backend(backend: str) -> None:
     if backend != "tensorflow":
         raise RuntimeError(
             "Training a DigitMLPClassifier needs Keras on its 'tensorflow' backend. "
             f"Got {backend!r} instead. Unset KERAS_BACKEND, or set it to "
             "'tensorflow', before Keras is first imported in this process. "
-            "Predicting works under any backend."
+            "Prediction works with any backend."
         )
 
 
 @contextlib.contextmanager
-def quiet_tensorflow():
-    """Keep TensorFlow's start-up notices off the process's standard error.
+def quiet_tensorflow() -> Iterator[None]:
+    """Suppress the start-up messages of TensorFlow on standard error.
 
-    They are written by C++ code before any setting of TensorFlow's is read, so
-    file descriptor 2 points to a file meanwhile. What else was written there comes
-    out afterwards.
+    C++ code writes them before TensorFlow reads any setting, so file descriptor 2 is
+    redirected to a file. Other output is copied from there to standard error at the
+    end.
     """
     with _noise_lock, contextlib.ExitStack() as stack:
         try:
@@ -172,6 +174,6 @@ def quiet_tensorflow():
                     os.write(2, line)
 
 
-def _flush_stderr():
+def _flush_stderr() -> None:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Which Keras optimizer trains, told apart without building it."""
+"""Keras optimizers as specifications that can be compared without building them."""
 
 import functools
 import json
@@ -7,18 +7,19 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
-# Named, because Keras would number the names, and TensorFlow keeps about 40 kB for each
-# name that a variable has had.
+# They have names because Keras would number them, and TensorFlow keeps about 40 kB for
+# every name that a variable has had.
 _SOLVERS = {
     "adam": ("Adam", {"name": "adam"}),
     "adamw": ("AdamW", {"name": "adamw"}),
     "sgd": ("SGD", {"name": "sgd", "momentum": 0.9, "nesterov": True}),
 }
 
-# Keras's optimizers that treat every number of every variable alike.
+# Optimizers of Keras that are elementwise: they treat every number alike.
 _ELEMENTWISE = {
     "Adadelta",
     "Adagrad",
@@ -35,39 +36,41 @@ _ELEMENTWISE = {
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """A Keras optimizer, hashable; one of Keras's own but for its learning rate.
+    """A Keras optimizer, hashable; for those of Keras, without the learning rate.
 
     Parameters
     ----------
     kind : type
         Class of the optimizer.
     key : str
-        Text that equal configurations have in common.
+        Text that is equal for equal configurations.
     config : dict
-        Its configuration; a schedule of the learning rate is the object itself.
+        Its configuration. A learning rate schedule is kept as the object.
     """
 
-    kind: type
+    kind: type[Any]
     key: str
-    config: dict = field(compare=False)
+    config: dict[str, Any] = field(compare=False)
 
     @classmethod
-    def from_solver(cls, keras, solver, ema):
-        """Describe `solver`, a name or a Keras optimizer, which is left as it is.
+    def from_solver(
+        cls, keras: Any, solver: Any, ema: float | None
+    ) -> "tuple[OptimizerSpec, float | None]":
+        """Specification of `solver`, a name or a Keras optimizer, which is not changed.
 
         Returns
         -------
         spec : OptimizerSpec
         learning_rate : float or None
-            The learning rate of an optimizer given as an object; None for a name
-            and for an optimizer that follows a schedule of its own.
+            Learning rate of a Keras optimizer; None for a name and for an optimizer
+            with a schedule.
 
         Raises
         ------
         TypeError
-            If `solver` is not a Keras optimizer, but for example the class of one.
+            If `solver` is not a Keras optimizer.
         ValueError
-            If a copy of the optimizer would be different from it.
+            If a copy of the optimizer would differ from it.
         """
         if isinstance(solver, str):
             name, config = _SOLVERS[solver]
@@ -90,39 +93,39 @@ class OptimizerSpec:
         return cls(kind, _as_text(told_apart, name_of=id), config), rate
 
     @property
-    def follows_schedule(self):
-        """Whether the optimizer brings a learning-rate schedule of its own."""
+    def follows_schedule(self) -> bool:
+        """Whether the optimizer has a learning rate schedule."""
         return not isinstance(self.config.get("learning_rate", 0.0), Real)
 
     @property
-    def averages(self):
+    def averages(self) -> bool:
         """Whether the optimizer keeps a moving average of the weights."""
         return bool(self.config.get("use_ema"))
 
     @property
-    def elementwise(self):
-        """Whether it makes no difference how the weights are cut into variables."""
+    def elementwise(self) -> bool:
+        """Whether the division of the weights into variables makes no difference."""
         clips_each = self.config.get("clipnorm") is not None
         known = _is_of_keras(self.kind) and self.kind.__name__ in _ELEMENTWISE
         return known and not clips_each
 
     @property
-    def clips_globally(self):
-        """Whether it scales a gradient by the norm of all of it."""
+    def clips_globally(self) -> bool:
+        """Whether it scales gradients by the norm of all of them."""
         return self.config.get("global_clipnorm") is not None
 
     @property
-    def label(self):
-        """Name of its class, which is saved beside its state."""
-        return self.kind.__name__
+    def label(self) -> str:
+        """Name of its class, which is saved with its state."""
+        return str(self.kind.__name__)
 
-    def build(self, learning_rate=None):
-        """A new Keras optimizer, not yet built for any variables.
+    def build(self, learning_rate: Any = None) -> Any:
+        """Make a Keras optimizer, not yet built for any variables.
 
         Parameters
         ----------
         learning_rate : float or LearningRateSchedule, default=None
-            Where it starts, unless it brings a schedule; None for its own.
+            Initial learning rate, unless it has a schedule; None for its own.
         """
         config = dict(self.config)
         if learning_rate is not None and not self.follows_schedule:
@@ -135,8 +138,8 @@ class OptimizerSpec:
         return optimizer
 
 
-def choose_optimizer(keras, params):
-    """The optimizer of a classifier and the learning rate to start at.
+def choose_optimizer(keras: Any, params: Any) -> tuple[OptimizerSpec, float]:
+    """Optimizer and initial learning rate of a classifier.
 
     Returns
     -------
@@ -146,22 +149,23 @@ def choose_optimizer(keras, params):
     Raises
     ------
     TypeError, ValueError
-        If `solver` is no optimizer, or one with a schedule beside `learning_rate`.
+        If `solver` is not an optimizer, or if both `solver` and `learning_rate` set a
+        schedule.
     """
     optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
     if optimizer.follows_schedule and params.learning_rate != "constant":
         raise ValueError(
-            "learning_rate must be 'constant' where `solver` is a Keras optimizer "
-            f"with a schedule of its own. Got {params.learning_rate!r} instead."
+            "learning_rate must be 'constant' if `solver` is a Keras optimizer with a "
+            f"learning rate schedule. Got {params.learning_rate!r} instead."
         )
-    return optimizer, params.learning_rate_init if rate is None else rate
+    return optimizer, float(params.learning_rate_init) if rate is None else rate
 
 
-def _scaled(adjust, update):
-    """An update as Muon scales it, in double precision too.
+def _scaled(adjust: Any, update: Any) -> Any:
+    """Scale an update as Muon does, in float64 too.
 
-    Its `lr_adjust` multiplies by a number for each shape, which Keras (3.15) computes
-    in its default dtype whatever dtype the weights have.
+    Its `lr_adjust` multiplies by a factor that depends on the shape. Keras (3.15)
+    computes it in its default dtype, whatever the dtype of the weights.
     """
     from keras import config, ops
 
@@ -171,14 +175,14 @@ def _scaled(adjust, update):
     return update * ops.cast(factor, update.dtype)
 
 
-def _is_of_keras(kind):
+def _is_of_keras(kind: type[Any]) -> bool:
     return kind.__module__.partition(".")[0] == "keras"
 
 
-def _config_of(keras, optimizer):
-    """The configuration of an optimizer, if a copy made from it is like the optimizer.
+def _config_of(keras: Any, optimizer: Any) -> dict[str, Any]:
+    """Configuration of an optimizer, if a copy made from it is equal to the optimizer.
 
-    A schedule in it is the object itself, which need not be registered with Keras.
+    A schedule is kept as the object, so it need not be registered with Keras.
     """
     try:
         config = optimizer.get_config()
@@ -191,8 +195,8 @@ def _config_of(keras, optimizer):
     if "learning_rate" not in config:
         raise _not_copied(
             optimizer,
-            "its get_config has no 'learning_rate' (instead of one that wraps others, "
-            "pass the one inside)",
+            "its get_config has no 'learning_rate' (pass the optimizer in a wrapper, "
+            "not the wrapper)",
         )
     lost = sorted(
         name
@@ -202,49 +206,52 @@ def _config_of(keras, optimizer):
         and not _is_same(value, vars(copied).get(name))
     )
     if lost:
-        raise _not_copied(optimizer, f"a copy has not the same {', '.join(lost)}")
+        raise _not_copied(optimizer, f"a copy differs in {', '.join(lost)}")
     return config
 
 
-def check_copies(solver):
-    """Raise if `solver` is a Keras optimizer and a copy would be different from it."""
+def check_copies(solver: Any) -> None:
+    """Raise if `solver` is a Keras optimizer and a copy would differ from it."""
     keras = sys.modules.get("keras")  # imported, if it made an optimizer
-    if keras is not None and not isinstance(solver, str):
-        if isinstance(solver, keras.optimizers.Optimizer):
-            _config_of(keras, solver)
+    if (
+        keras is not None
+        and not isinstance(solver, str)
+        and isinstance(solver, keras.optimizers.Optimizer)
+    ):
+        _config_of(keras, solver)
 
 
-def _not_copied(optimizer, reason):
+def _not_copied(optimizer: Any, reason: str) -> ValueError:
     name = type(optimizer).__name__
     unused = " Pass one that was not built before." if optimizer.built else ""
     return ValueError(
         f"The optimizer {name} given as `solver` cannot be copied: {reason}. Training "
-        "needs copies by get_config and from_config, as Keras makes them when it is "
-        "cloned or pickled too. Expected a copy that is equal to the optimizer. "
-        "Return all arguments of its constructor from get_config. What is set after "
-        "construction, as by exclude_from_weight_decay, can be set in the constructor "
-        f"of a subclass.{unused}"
+        "needs copies by get_config and from_config, which Keras also makes when it "
+        "clones or pickles an optimizer. Expected a copy that is equal to the "
+        "optimizer. Return all arguments of its constructor from get_config. Settings "
+        "made after construction, such as exclude_from_weight_decay, can be made in "
+        f"the constructor of a subclass.{unused}"
     )
 
 
 @functools.cache
-def _bookkeeping(keras):
-    """Names of attributes of any optimizer that are not settings of it."""
+def _bookkeeping(keras: Any) -> set[str]:
+    """Names of the attributes of any optimizer that are not settings."""
     bare = keras.optimizers.Optimizer(learning_rate=0.1)
     names = vars(bare).keys() - bare.get_config().keys()
     return {*names, "name", "_exclude_from_weight_decay_cache"}
 
 
-def _is_state(value):
-    """Whether an attribute holds variables, which training changes, or is to."""
+def _is_state(value: Any) -> bool:
+    """Whether an attribute holds variables, or a list for them."""
     values = value if isinstance(value, list | tuple) else [value]
     return not values or any(hasattr(each, "assign") for each in values)
 
 
-def _is_same(value, copied):
-    """Whether an attribute is the same in a copy, as far as that can be told."""
+def _is_same(value: Any, copied: Any) -> bool:
+    """Whether an attribute is equal in a copy, as far as can be determined."""
     if isinstance(value, float) and isinstance(copied, float):
-        # A number derived from the learning rate, which Keras keeps in float32.
+        # A number derived from the learning rate, which Keras stores in float32.
         return bool(np.isclose(value, copied, rtol=1e-6, atol=0, equal_nan=True))
     try:
         one, other = (_as_text(v, name_of=_qualified_name) for v in (value, copied))
@@ -253,15 +260,15 @@ def _is_same(value, copied):
     return one == other
 
 
-def _as_text(value, name_of):
-    """A value as text that equal ones share; `name_of` for what is unknown."""
+def _as_text(value: Any, name_of: Any) -> str:
+    """Text that is equal for equal values; `name_of` is called for unknown objects."""
 
-    def describe(value):
+    def describe(value: Any) -> Any:
         if isinstance(value, np.ndarray | np.generic):
             return value.tolist()
         if isinstance(value, set | frozenset):
             return sorted(value, key=repr)
-        if isinstance(value, tuple):  # TensorFlow wraps attributes that are tuples
+        if isinstance(value, tuple):  # TensorFlow wraps tuples in attributes
             return list(value)
         if isinstance(value, Mapping):  # or dicts
             return dict(value)
@@ -275,5 +282,5 @@ def _as_text(value, name_of):
     return json.dumps(value, sort_keys=True, default=describe)
 
 
-def _qualified_name(value):
+def _qualified_name(value: Any) -> str:
     return getattr(value, "__qualname__", type(value).__qualname__)
