@@ -622,7 +622,9 @@ def test_the_scale_of_weights_does_not_matter(digits, fitted, scale):
     )
 
 
-OUT_OF_RANGE = "sample_weight times class_weight, must add up to a positive, finite number"
+OUT_OF_RANGE = (
+    "sample_weight times class_weight, must add up to a positive, finite number"
+)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""How networks of different width stand side by side in a rectangle of blocks.
+"""Packing of networks of different widths into blocks of one shape.
 
-A compiled program has fixed shapes, so networks that share one are padded to a
-common shape. Padding each to the widest would waste most of the work where widths
-differ. Instead several narrow networks fill up a block of about the widest's size.
+A compiled program has fixed shapes, so networks that share it are padded to a common
+shape. Padding each network to the widest would waste most of the work if widths differ.
+Instead, several narrow networks share a block of about the size of the widest network.
 """
 
 from dataclasses import dataclass, replace
@@ -11,21 +11,21 @@ from itertools import pairwise
 
 import numpy as np
 
-# What a block costs beside its weights, in weights.
+# Fixed cost of a block, in multiples of the cost of one weight.
 _BLOCK = 3000
-# Blocks are as wide as whole vectors of so many float32 (AVX-512): one filled in part
-# takes as long. So searches over many widths share a few programs.
+# Widths of blocks are multiples of a vector of float32 (AVX-512): a partly filled
+# vector takes as long as a full one, and searches over many widths share programs.
 _VECTOR = 16
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a network is in a group.
+    """Position of a network in a group.
 
     Parameters
     ----------
     row_group, block, number : int
-        Its row_group, the block in it and its number in the block.
+        Its row group, its block in the row group, its number in the block.
     offsets : tuple of int
         Its first unit in each hidden layer of the block.
     """
@@ -33,16 +33,16 @@ class Slot:
     row_group: int
     block: int
     number: int
-    offsets: tuple
+    offsets: tuple[int, ...]
 
     @property
     def index(self):
-        """Of what there is one of for each network of a group."""
+        """Index into arrays with one entry per network."""
         return self.row_group, self.block, self.number
 
     @property
     def block_index(self):
-        """Of what there is one of for each block."""
+        """Index into arrays with one entry per block."""
         return self.row_group, self.block
 
 
@@ -53,21 +53,22 @@ class Packing:
     Parameters
     ----------
     n_row_groups, n_blocks, n_networks : int
-        Streams, blocks in each, networks in a block at most.
+        Number of row groups, of blocks in each, and maximum number of networks in a
+        block.
     widths : tuple of int
         Units of each hidden layer of a block, multiples of 16.
     slots : tuple of Slot
-        One for each network.
+        One per network.
     """
 
     n_row_groups: int
     n_blocks: int
     n_networks: int
-    widths: tuple
-    slots: tuple
+    widths: tuple[int, ...]
+    slots: tuple[Slot, ...]
 
     def part(self, shape, networks):
-        """The part with these networks, of a packing cut up into parts of one shape.
+        """Part of the packing with some networks, if it is divided into equal parts.
 
         Parameters
         ----------
@@ -84,30 +85,30 @@ class Packing:
 
 
 def pack(row_groups, n_features, n_outputs):
-    """Arrange networks so that all blocks have one shape and little is wasted.
+    """Pack networks into blocks of one shape at minimum cost.
 
     Parameters
     ----------
     row_groups : list of (int, tuple of int)
-        Stream, counted from 0, and hidden layer sizes of each network.
+        Row group, counted from 0, and hidden layer sizes of each network.
     n_features, n_outputs : int
-        Inputs and outputs of every network.
+        Number of inputs and outputs of every network.
 
     Returns
     -------
     packing : Packing
     """
-    of_stream = {}
+    of_row_group = {}
     for number, (row_group, sizes) in enumerate(row_groups):
-        of_stream.setdefault(row_group, []).append((sizes, number))
-    most = max(map(len, of_stream.values()))
+        of_row_group.setdefault(row_group, []).append((sizes, number))
+    most = max(map(len, of_row_group.values()))
     candidates = []
     for n_blocks in sorted({-(-most // n) for n in range(1, most + 1)}):
         filled = {
             row_group: _best_fit_decreasing(
                 tuple(sizes for sizes, _ in networks), n_blocks, n_features, n_outputs
             )
-            for row_group, networks in of_stream.items()
+            for row_group, networks in of_row_group.items()
         }
         widths = np.max([width for width, _, _ in filled.values()], axis=0)
         widths = tuple(-(-widths // _VECTOR) * _VECTOR)
@@ -116,22 +117,25 @@ def pack(row_groups, n_features, n_outputs):
         candidates.append((cost, n_blocks, n_networks, widths, filled))
     _, n_blocks, n_networks, widths, filled = min(candidates, key=lambda c: c[:2])
     slots = [None] * len(row_groups)
-    for row_group, networks in of_stream.items():
+    for row_group, networks in of_row_group.items():
         for (_, number), slot in zip(networks, filled[row_group][2], strict=True):
             slots[number] = Slot(row_group, *slot)
     widths = tuple(map(int, widths))
-    return Packing(len(of_stream), n_blocks, n_networks, widths, tuple(slots))
+    return Packing(len(of_row_group), n_blocks, n_networks, widths, tuple(slots))
 
 
 def _cost(widths, n_networks, n_features, n_outputs):
-    """Work of a block; `widths` may be arrays."""
+    """Cost of a block; `widths` may be arrays."""
     sizes = (n_features, *widths, n_networks * n_outputs)
     return _BLOCK + sum(n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
-@lru_cache(maxsize=100)  # the folds of a search are alike
+@lru_cache(maxsize=100)  # the folds of a search have equal networks
 def _best_fit_decreasing(networks, n_blocks, n_features, n_outputs):
-    """Put networks into blocks, the largest first, each where it costs least.
+    """Pack networks into blocks: the largest first, each where it adds the least cost.
+
+    The algorithm is best-fit decreasing (Johnson, 1973), with the cost of the fullest
+    block in place of the space that is left.
 
     Returns
     -------

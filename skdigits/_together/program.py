@@ -1,10 +1,10 @@
-"""Many networks trained by one TensorFlow program.
+"""One TensorFlow program that trains many networks.
 
-The networks stand in a rectangle. A row of it, a row_group, is trained on the same rows
-of data in the same order (the candidates of one fold), so that the first layer of all
-its networks is one matrix product. A row_group has blocks of equal shape, and a block
-holds one network or several side by side; between layers a mask keeps these apart.
-What a block has too many has no weights, so has no gradient, and stays without.
+A row group is a set of networks that are trained on the same rows in the same order,
+such as the candidates of one fold; their first layers are one matrix product. A row
+group has blocks of equal shape, and a block holds one or more networks. Between
+layers, a mask separates the networks of a block. Unused units have weights of 0, whose
+gradients are 0 or masked.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from skdigits._training.flat_parameters import (
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """What shapes a group's program; two groups with equal specs can use the same.
+    """Properties of the program of a group. Groups with equal specs share programs.
 
     Parameters
     ----------
     n_row_groups, n_blocks, n_networks : int
-        Streams, blocks in each, networks in a block.
+        Number of row groups, of blocks in each, of networks in a block.
     n_features : int
     widths : tuple of int
         Units of each hidden layer of a block.
@@ -39,8 +39,8 @@ class GroupSpec:
     rescale : float or None
     dtype, x_dtype : str
     dropouts : tuple of (Slot, layer, width, rate)
-        Where there is dropout: layer 0 is the input. In a row_group with dropout of the
-        input there is one network.
+        Dropout by layer; layer 0 is the input. A row group with dropout of the input
+        has a single network.
     optimizer : OptimizerSpec
     batch_size : int
     penalized : bool
@@ -51,9 +51,9 @@ class GroupSpec:
         Whether XLA compiles the program.
     floatx : str
     n_epochs : int
-        Epochs in one call, at most.
+        Maximum number of epochs in one call.
     n_rows, n_batches : int
-        Rows of X and number of batches that the program is made for.
+        Number of rows of X and of batches of one call.
     """
 
     n_row_groups: int
@@ -80,7 +80,7 @@ class GroupSpec:
 
 
 class GroupProgram:
-    """Stacked weights, the Keras optimizer that updates them, and the program.
+    """Weights of a group, the Keras optimizers that update them, and the program.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ class GroupProgram:
         def variable(shape, name):
             return keras.Variable(np.zeros(shape, dtype=dtype), dtype=dtype, name=name)
 
-        # The first layer has the blocks of a row_group side by side, (S, F, C, width),
-        # which is one matrix a row_group; the others are a matrix each.
+        # The first layer has shape (S, F, C, width): one matrix per row group. The
+        # others have one matrix per block.
         first, *others = spec.widths
         self._variables = [
             variable((S, spec.n_features, C, first), "kernel_1"),
@@ -109,8 +109,8 @@ class GroupProgram:
                 variable((S, C, n_in, n_out), f"kernel_{number}"),
                 variable((S, C, 1, n_out), f"bias_{number}"),
             ]
-        # A learning rate for each network must line up with the units, so there is
-        # an optimizer for each layer then.
+        # If networks have different learning rates, the rate of each unit depends on
+        # its layer, so there is one optimizer per layer.
         n_groups = 1 if spec.same_rate else len(spec.widths) + 1
         self._rates = [_rate_schedule(keras) for _ in range(n_groups)]
         self._optimizers = [
@@ -126,23 +126,23 @@ class GroupProgram:
 
     @property
     def n_bytes(self):
-        """Memory that its variables take."""
+        """Size of its variables in bytes."""
         return bytes_of(self.variables)
 
     @property
     def variables(self):
-        """All that training changes."""
+        """All variables that training updates."""
         of_optimizers = [v for o in self._optimizers for v in o.variables]
         return [*self._variables, *of_optimizers]
 
     def _groups(self, of_variables):
-        """An optimizer, and what of a list in the order of variables goes with it."""
+        """Optimizers, each with its part of a list in the order of the variables."""
         size = len(of_variables) // len(self._optimizers)
         for number, optimizer in enumerate(self._optimizers):
             yield optimizer, of_variables[number * size : (number + 1) * size]
 
     def load(self, networks):
-        """Set the weights, and fresh optimizers.
+        """Set the weights, and the optimizers to their initial state.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class GroupProgram:
         self._owners = [tf.constant(owner) for owner in unit_network]
 
     def _views(self, values, slot, shapes):
-        """Arrays of one network, in the order of layer arrays, as views of `values`."""
+        """Views of one network in `values`, in the order of layer arrays."""
         s, c, n_outputs = slot.row_group, slot.block, self.spec.n_outputs
         offsets = [0, *slot.offsets, slot.number * n_outputs]
         for layer, (start_in, start) in enumerate(pairwise(offsets)):
@@ -243,11 +243,11 @@ class GroupProgram:
         every_rate[:n_steps] = rates.reshape(n_steps, *rates.shape[2:])
         n_in_batch = np.ones((len(batches.index), spec.n_row_groups))
         n_in_batch[:n_steps] = np.tile(batches.n_in_batch, (batches.n_epochs, 1))
-        with np.errstate(over="ignore"):  # training with infinity is seen to diverge
+        with np.errstate(over="ignore"):  # the loss will not be finite
             floats = [
                 np.asarray(values).astype(spec.dtype)
                 for values in (
-                    every_rate.astype(spec.floatx),  # as Keras keeps a rate
+                    every_rate.astype(spec.floatx),  # the dtype of a rate in Keras
                     n_in_batch,
                     alpha,
                     smoothing,
@@ -341,9 +341,10 @@ class GroupProgram:
         return losses
 
     def _dropout_masks(self, seeds):
-        """A factor for each input and hidden layer, None where nothing is dropped.
+        """Masks of the input and of each hidden layer; None without dropout.
 
-        Each network draws what Keras's Dropout layer would draw for it alone.
+        Each network gets the masks that the Dropout layer of Keras would draw for it
+        alone.
         """
         tf, keras, spec = self._tf, self._keras, self.spec
         masks = {}
@@ -381,7 +382,7 @@ class GroupProgram:
             parts.append(tf.ones((spec.batch_size, width - stop), spec.dtype))
             return tf.concat(parts, axis=1)
 
-        # Dropout of the input: there is one network in each row_group.
+        # With dropout of the input, a row group has a single network.
         blocks = range(spec.n_blocks) if layer else [0]
         grouped = tf.stack(
             [mask_of(s, c) for s in range(spec.n_row_groups) for c in blocks]
@@ -399,11 +400,11 @@ class GroupProgram:
 
     @property
     def _is_masked(self):
-        """Whether a gradient may be other than 0 where there is to be no weight."""
+        """Whether the gradient of an unused weight may differ from 0."""
         return self.spec.n_networks > 1 or self.spec.activation == "logistic"
 
     def _step(self, X, y, weight, rates, alpha, smoothing, masks, unit_network):
-        """One batch of every network. Returns their losses, (S, C, N)."""
+        """Run one batch of every network. Returns their losses, (S, C, N)."""
         tf = self._tf
         tensors = [variable.value for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -419,7 +420,7 @@ class GroupProgram:
                 pairwise(unit_network), start=1
             ):
                 mask = of_input[..., :, None] == of_output[..., None, :]
-                # Not a product: 0 times infinity wouldn't be 0.
+                # Not a product, because 0 times infinity is not 0.
                 gradients[2 * layer] = tf.where(mask, gradients[2 * layer], 0)
         self._set_rates(rates, unit_network)
         pairs = zip(self._groups(gradients), self._groups(self._variables), strict=True)
@@ -439,7 +440,7 @@ class GroupProgram:
             schedule.value = of_units[:, :, None] if layer else of_units[:, None]
 
     def _logits(self, X, tensors, masks):
-        """Outputs of every network, (S, C, B, N, n_outputs), for inputs (S, B, F)."""
+        """Logits of every network, (S, C, B, N, n_outputs), for inputs (S, B, F)."""
         tf, spec = self._tf, self.spec
         kernel, bias, *others = tensors
         if spec.rescale is not None:
@@ -488,7 +489,7 @@ class GroupProgram:
         if spec.out_activation == "logistic":
             target = tf.cast(y, Z.dtype)[:, None, :, None, None]
             target += smoothing * (0.5 - target)
-            # In the shape of Z, as TensorFlow wants it.
+            # TensorFlow requires the shape of Z.
             target = tf.broadcast_to(target, tf.shape(Z))
             loss = tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[..., 0]
         else:
@@ -500,7 +501,7 @@ class GroupProgram:
 
 
 def _rate_schedule(keras):
-    """A Keras learning-rate schedule that gives what its `value` is set to."""
+    """Make a Keras learning rate schedule that returns its attribute `value`."""
 
     class Rates(keras.optimizers.schedules.LearningRateSchedule):
         value = 0.0

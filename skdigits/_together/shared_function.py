@@ -1,8 +1,8 @@
 """One compiled function for several sets of variables.
 
-A `tf.function` changes the variables it was traced with. Compiling takes seconds, so
-groups that are trained side by side, each with variables of its own, share what was
-compiled for one of them.
+A `tf.function` updates the variables that it was traced with. Compiling takes seconds,
+so groups that are trained in parallel, each with its own variables, share one compiled
+function.
 """
 
 import threading
@@ -12,17 +12,17 @@ from skdigits._keras.loading import quiet_tensorflow
 
 
 class SharedFunction:
-    """A function that changes variables, to call with other variables of their shapes.
+    """A function that updates variables and can be called with others of equal shapes.
 
     Parameters
     ----------
     tf : module
     train : callable
-        Changes variables.
+        Function that updates variables.
     signature : tuple of TensorSpec
         Arguments of `train`.
     variables : list of keras.Variable
-        Those that `train` changes when it is called.
+        Variables that `train` updates.
     compiled : bool
         Whether XLA compiles it.
     """
@@ -31,8 +31,8 @@ class SharedFunction:
         self._tf = tf
         traced = tf.function(train, autograph=False).get_concrete_function(*signature)
         numbers = {id(v.value.handle): n for n, v in enumerate(variables)}
-        # Its own variables are among what it has captured; with the resources as
-        # arguments there can be others in their slot.
+        # The traced function captures its variables. Here, their resources become
+        # arguments, so others can take their place.
         captured = traced.captured_inputs
         self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
 
@@ -57,13 +57,13 @@ class SharedFunction:
         return self._run(*self._tf.nest.flatten((arguments, resources)))
 
 
-# By spec, as long as somebody uses them.
+# By spec, as long as they are in use.
 _functions = WeakValueDictionary()
 _making = threading.Lock()
 
 
 def shared_function(spec, make, try_out):
-    """The function for a spec, made unless there is one in use.
+    """Return the function for a spec; make it unless one is in use.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def shared_function(spec, make, try_out):
     make : callable
         Returns a SharedFunction.
     try_out : callable
-        Calls it once, to no effect, so that it is compiled.
+        Calls the function once, without effect, to compile it.
 
     Returns
     -------
     function : SharedFunction
     """
-    with _making:  # not twice for two threads
+    with _making:  # once, even if two threads need it
         function = _functions.get(spec)
         if function is None:
             with quiet_tensorflow():

@@ -1,4 +1,4 @@
-"""Training groups of networks, several at a time where that pays."""
+"""The training loop of groups of networks, in threads if that is faster."""
 
 import dataclasses
 import threading
@@ -26,20 +26,20 @@ from skdigits._training.program_cache import programs
 from skdigits._training.trainer import train, warn_not_converged
 from skdigits._training.trainer_state import TrainerState
 
-# Rows up to this size are held on the device as a whole, else they go in chunks.
+# Maximum bytes of data held on the device as a whole, and bytes of a chunk otherwise.
 _RESIDENT_BYTES = 64 * 2**20
 _CHUNK_BYTES = 16 * 2**20
-# Weights and labels of so many rows of all networks are handed over in one call.
+# Maximum bytes of the sample weights and labels of one call.
 _CALL_BYTES = 32 * 2**20
-# So long may one call take, or Ctrl-C would seem to be ignored.
+# Maximum seconds of one call, so that Ctrl-C does not seem to be ignored.
 _CALL = 0.5
-# Where groups take at least so long for each thread, they are trained side by side: a
-# step of small networks leaves cores idle. Each has variables and buffers of its own.
+# Minimum seconds of training per thread. A step of small networks leaves cores idle, so
+# groups are trained in parallel, each with its own variables and buffers.
 _SECONDS_FOR_A_THREAD = 1.2
 
 
 class _Stopped(Exception):
-    """Nobody waits for the group any more."""
+    """Training was abandoned."""
 
 
 def train_groups(groups, notify):
@@ -54,7 +54,7 @@ def train_groups(groups, notify):
     Yields
     ------
     outcomes : list of TrainingResult or Exception
-        What came of each training of the next group, in the order of its tasks.
+        Result of each task of the next group, in their order.
     seconds : float
     """
     grouped = [group for group in groups if len(group.tasks) > 1]
@@ -80,7 +80,7 @@ def train_groups(groups, notify):
             for group in groups:
                 if id(group) in answers:
                     yield answers[id(group)].result()
-                else:  # with callbacks, perhaps, that belong into the main thread
+                else:  # its callbacks may have to run in the main thread
                     yield train_group(group, notify_in_turn)
         finally:
             stopped.set()
@@ -107,7 +107,7 @@ def train_group(group, notify=None):
     Returns
     -------
     outcomes : list of TrainingResult or Exception
-        What came of each training, in the order of the tasks.
+        Result of each task, in their order.
     seconds : float
     """
     start = time.perf_counter()
@@ -131,7 +131,7 @@ def _train_alone(task, X):
 
 @dataclass
 class _Member:
-    """A network of a group: its slot, its state, how it came out."""
+    """A network of a group: its slot, its state and its outcome."""
 
     slot: Slot
     state: TrainerState
@@ -151,7 +151,7 @@ class _Member:
 
 
 class GroupTrainer:
-    """One group, with a program at hand."""
+    """Runs the epochs of one group with a program."""
 
     def __init__(self, group, notify):
         keras = load_keras()
@@ -171,7 +171,7 @@ class GroupTrainer:
                 group.tasks, group.source_of, group.packing.slots, strict=True
             )
         ]
-        # The data set of each row_group, and the networks of each block.
+        # The data set of each row group, and the networks of each block.
         self.source_of = [0] * group.packing.n_row_groups
         self.blocks = defaultdict(list)
         for member in self.members:
@@ -249,7 +249,7 @@ class GroupTrainer:
         return [member.outcome for member in self.members]
 
     def _train_some(self, active):
-        """Train as many epochs as nothing looks between, and look."""
+        """Train until weights or losses are needed, and use them."""
         looked_at = any(m.state.looks_between_epochs for m in active)
         n_epochs = min(m.state.max_iter - m.state.n_epochs for m in active)
         if looked_at or self.spec.dropouts:
@@ -289,11 +289,11 @@ class GroupTrainer:
         return losses
 
     def _dropout_seeds(self, active):
-        """Seeds of the dropouts, as Keras's layers would be given them."""
+        """Seeds of dropout, as for the Dropout layers of Keras."""
         row_groups = {m.slot: m.state.dropout_stream() for m in active}
         seeds = []
         for slot, *_ in self.spec.dropouts:
-            rng = row_groups.get(slot)  # None where it has stopped
+            rng = row_groups.get(slot)  # None if it has stopped
             none = np.zeros(2, dtype=np.uint32)
             drawn = (
                 none if rng is None else rng.integers(2**32, size=2, dtype=none.dtype)
@@ -302,7 +302,7 @@ class GroupTrainer:
         return np.array(seeds).reshape(-1, 2)
 
     def _batches(self, active, n_epochs):
-        """The rows of the next epochs for every row_group."""
+        """Yield the rows of the next epochs for every row group."""
         spec, B = self.spec, self.batch_size
         n_row_groups = spec.n_row_groups
         positions = np.zeros((n_epochs, self.n_steps * B, n_row_groups), dtype=np.int64)
@@ -346,7 +346,7 @@ class GroupTrainer:
             yield self._package(in_turn, y[:, chunk], weight[:, chunk], some, start)
 
     def _package(self, index, y, weight, n_in_batch, start):
-        """Whole batches on the leading axis, as many as the program is made for."""
+        """Pad to the number of batches of the program."""
         n_epochs, n_rows = index.shape[:2]
         n_steps = n_epochs * n_rows // self.batch_size
 
@@ -369,7 +369,7 @@ class GroupTrainer:
         )
 
     def _put_on_device(self, parts):
-        """One part, (X, index), behind the other."""
+        """Copy the parts, (X, index), one after the other."""
         stop = 0
         for X, index in parts:
             stop = self.buffer.fill(X, index, stop)
@@ -419,8 +419,8 @@ class GroupTrainer:
         if self.spec.n_networks == 1:
             member.outcome = error
             return
-        # Infinity times its neighbours' zeros is no number, so they may be spoilt,
-        # or it by one of them. Alone, each comes out as it should.
+        # Infinity times 0 is NaN, so a network that diverges can make the others of its
+        # block diverge. They are trained again, each alone.
         for other in self.blocks[member.slot.block_index]:
             if other.outcome is None:
                 other.outcome = _train_alone(other.task, self.sources[other.source])
