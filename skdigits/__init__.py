@@ -4,7 +4,7 @@ import importlib
 
 from skdigits._version import __version__ as __version__
 
-__all__ = ["DigitMLPClassifier"]
+__all__ = ["DigitMLPClassifier", "fit_together"]
 
 _SUBPACKAGES = {
     "augmentation",
@@ -12,7 +12,6 @@ _SUBPACKAGES = {
     "ensemble",
     "export",
     "images",
-    "model_selection",
     "plotting",
     "pretrained",
 }
@@ -25,6 +24,10 @@ def __getattr__(name):
         from skdigits._classifier import DigitMLPClassifier
 
         return DigitMLPClassifier
+    if name == "fit_together":
+        from skdigits._together.backend import fit_together
+
+        return fit_together
     if name in _SUBPACKAGES:
         return importlib.import_module(f"skdigits.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

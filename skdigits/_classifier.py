@@ -1,5 +1,6 @@
 """DigitMLPClassifier: parameters, fit and predict."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._fitting import (
@@ -36,8 +38,8 @@ from skdigits._sklearn_compat import (
     end_fit,
     has_callbacks,
 )
+from skdigits._together.backend import train
 from skdigits._training.task import TrainingResult, TrainingTask
-from skdigits._training.trainer import train
 from skdigits._validation import (
     MatrixLike,
     check_classes,
@@ -450,7 +452,15 @@ class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if has_callbacks(self):
             attributes = partial(working_copy._attributes_of, task)
             reporter = EpochReporter(context, self, X, y, sample_weight, attributes)
-        working_copy._finish_fit(task, train(task, reporter=reporter))
+        result = train(task, reporter=reporter)
+        if not result.converged and self.tol is not None:
+            warnings.warn(
+                f"Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet. Increase max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        working_copy._finish_fit(task, result)
         before = self._commit(working_copy)
         try:
             end_fit(context, self, X, y, sample_weight)

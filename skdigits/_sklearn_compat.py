@@ -21,13 +21,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
-from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import (
-    _check_method_params,
-    _check_sample_weight,
-    _num_samples,
-)
+from sklearn.utils.validation import _check_sample_weight
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -44,14 +39,11 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "_check_method_params",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
-    "_num_samples",
     "_routing_enabled",
     "_safe_indexing",
-    "_safe_split",
     "begin_fit",
     "check_pandas_support",
     "end_fit",
@@ -59,22 +51,6 @@ __all__ = [
     "validate_parameter_constraints",
     "validate_params",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # Imported on first use: importing sklearn.model_selection takes 70 ms.
-    if name in _OF_SEARCHES:
-        from sklearn.model_selection import _validation
-
-        return getattr(_validation, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-_OF_SEARCHES = {
-    "_insert_error_scores",
-    "_score",
-    "_warn_or_raise_about_fit_failures",
-}
 
 
 class _NoContext:

@@ -37,7 +37,7 @@ _SET_BY_PYTEST = ("PYTEST_",)
 _LONGEST = [
     "without_tensorflow",
     "backends",
-    "model_selection",
+    "fit_together",
     "docstrings",
     "processes",
 ]

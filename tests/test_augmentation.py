@@ -1,7 +1,5 @@
 """Distorted images: what each parameter does, and how training uses them."""
 
-import warnings
-
 import joblib
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from sklearn.utils import check_random_state
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.augmentation._warp import Distortion, distort
-from skdigits.model_selection import StackedGridSearchCV
 
 SIDE = 41
 CENTRE = (SIDE - 1) / 2
@@ -530,22 +527,6 @@ def test_in_a_pipeline_and_a_search(digits):
     assert set(search.cv_results_["param_" + next(iter(grid))]) == {0, 20}
     scores = search.cv_results_["split0_test_score"]
     assert np.isfinite(scores).all()
-
-
-def test_in_a_stacked_search_as_in_an_ordinary_one(digits):
-    grid = {"augment__translation": [0.0, 1.0], "hidden_layer_sizes": [(8, 8), (12, 6)]}
-    # Together with candidates that are not distorted, which share a program.
-    grid = [grid, {"augment": [None], "hidden_layer_sizes": [(8, 8), (12, 6)]}]
-    clf = classifier(dtype="float64", max_iter=3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        stacked = StackedGridSearchCV(clf, grid, cv=2, refit=False).fit(*digits)
-    ordinary = GridSearchCV(clf, grid, cv=2, refit=False).fit(*digits)
-    for split in range(2):
-        key = f"split{split}_test_score"
-        np.testing.assert_allclose(
-            stacked.cv_results_[key], ordinary.cv_results_[key], atol=1e-12
-        )
 
 
 def test_is_saved_with_the_classifier(digits, tmp_path):

@@ -1,4 +1,4 @@
-"""Searches spread over workers by joblib's backends, on real ones."""
+"""Searches on the workers of joblib's backends, alone and inside `fit_together`."""
 
 import gc
 import os
@@ -15,39 +15,24 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import (
-    GridSearchCV,
-    HalvingGridSearchCV,
-    RandomizedSearchCV,
-    StratifiedKFold,
-)
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from utils import code_blocks
 
-from skdigits import DigitMLPClassifier
-from skdigits.model_selection import StackedGridSearchCV
+from skdigits import DigitMLPClassifier, fit_together
 
 # Dask draws the pauses between its attempts to connect.
 pytestmark = pytest.mark.changes("Python's random state")
 
 GRID = {"hidden_layer_sizes": [(5, 5), (9, 4), (20, 10)]}
-NAMES = ["stacked", "grid", "randomized", "halving"]
+CONTEXTS = {"fit_together": fit_together, "alone": nullcontext}
 DEADLINE = 60  # seconds to wait for anything at most
 
 
-def searches(n_jobs=None):
-    estimator = DigitMLPClassifier(max_iter=8, random_state=0, dtype="float64")
-    settings = {"cv": 2, "n_jobs": n_jobs, "refit": False}
-    return {
-        "stacked": StackedGridSearchCV(estimator, GRID, **settings),
-        "grid": GridSearchCV(estimator, GRID, **settings),
-        "randomized": RandomizedSearchCV(
-            estimator, GRID, n_iter=2, random_state=0, **settings
-        ),
-        "halving": HalvingGridSearchCV(
-            estimator, GRID, random_state=0, cv=2, n_jobs=n_jobs
-        ),
-    }
+def make_search(n_jobs=None, cv=2, **params):
+    clf = DigitMLPClassifier(max_iter=8, random_state=0, dtype="float64", **params)
+    return GridSearchCV(
+        clf, GRID, cv=cv, n_jobs=n_jobs, refit=False, error_score="raise"
+    )
 
 
 def scores(search):
@@ -56,18 +41,20 @@ def scores(search):
 
 @pytest.fixture(scope="module")
 def expected(digits):
-    return {
-        name: scores(search.fit(*digits)) for name, search in searches(n_jobs=1).items()
-    }
+    return scores(make_search().fit(*digits))
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-@pytest.mark.parametrize("name", NAMES)
-def test_joblib_backends(digits, expected, backend, name):
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_joblib_backends(digits, expected, backend, context):
     # scikit-learn sets warning filters in its threads, which are those of all.
-    with warnings.catch_warnings(), joblib.parallel_config(backend=backend):
-        search = searches(n_jobs=2)[name].fit(*digits)
-    assert_allclose(scores(search), expected[name], atol=1e-12)
+    with (
+        warnings.catch_warnings(),
+        joblib.parallel_config(backend=backend, n_jobs=2),
+        CONTEXTS[context](),
+    ):
+        search = make_search().fit(*digits)
+    assert_allclose(scores(search), expected, atol=1e-12)
 
 
 CLUSTER = """
@@ -133,26 +120,18 @@ def ray():
     PicklingPool.__bases__ = bases
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_dask(digits, expected, dask_client, name):
-    with joblib.parallel_config(backend="dask"):
-        search = searches()[name].fit(*digits)
-    assert_allclose(scores(search), expected[name], atol=1e-12)
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_dask(digits, expected, dask_client, context):
+    with joblib.parallel_config(backend="dask"), CONTEXTS[context]():
+        search = make_search().fit(*digits)
+    assert_allclose(scores(search), expected, atol=1e-12)
 
 
-def test_ray(digits, expected, ray):
-    # One search only: each starts processes that import TensorFlow.
-    with joblib.parallel_config(backend="ray"):
-        search = searches(n_jobs=2)["stacked"].fit(*digits)
-    assert_allclose(scores(search), expected["stacked"], atol=1e-12)
-
-
-def test_dask_has_a_stack_a_worker_without_n_jobs(digits, dask_client):
+def test_dask_has_one_group_per_worker(digits, dask_client):
     distributed = pytest.importorskip("distributed")
     with distributed.get_task_stream(client=dask_client) as stream:
-        with joblib.parallel_config(backend="dask"):
-            assert joblib.effective_n_jobs(None) == 2
-            searches()["stacked"].fit(*digits)
+        with joblib.parallel_config(backend="dask"), fit_together():
+            make_search().fit(*digits)
     tasks = [task for task in stream.data if "batch_of" in task["key"]]
     assert len(tasks) == 2
     assert {task["worker"] for task in tasks} == set(dask_client.ncores())
@@ -180,47 +159,27 @@ def deadly_callback(folder):
 
 
 def test_ray_worker_killed_in_mid_search(digits, expected, ray, tmp_path):
-    search = searches(n_jobs=2)["grid"]
-    search.estimator.set_params(callbacks=[deadly_callback(tmp_path)])
+    search = make_search(n_jobs=2, callbacks=[deadly_callback(tmp_path)])
     again = {"max_restarts": 3, "max_task_retries": 3}
     with joblib.parallel_config(backend="ray", ray_remote_args=again):
         search.fit(*digits)
-    assert_allclose(scores(search), expected["grid"], atol=1e-12)
+    assert_allclose(scores(search), expected, atol=1e-12)
     names = {path.name for path in tmp_path.iterdir()}
     assert "victim" in names
     assert len(names - {"victim"}) == 3  # two workers and a successor
     assert str(os.getpid()) not in names
 
 
-@pytest.fixture(scope="module")
-def many_digits(digits):
-    """More than 10 MiB of training rows over the folds, and what n_jobs=1 gives."""
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_large_data(digits, dask_client, backend):
+    """More than 10 MiB of training rows, which take another way to the workers."""
     X, y = digits
     X, y = np.tile(X, (5, 15)), np.tile(y, 5)
-    return X, y, scores(search_of_many().fit(X, y))
-
-
-def search_of_many(n_jobs=None):
-    estimator = DigitMLPClassifier(max_iter=1, random_state=0, dtype="float64")
-    return StackedGridSearchCV(estimator, GRID, cv=3, n_jobs=n_jobs, refit=False)
-
-
-def test_large_data_under_loky(many_digits):
-    X, y, expected = many_digits
-    with joblib.parallel_config(backend="loky"):
-        search = search_of_many(n_jobs=2).fit(X, y)
-    assert_allclose(scores(search), expected, atol=1e-12)
-
-
-def test_large_data_is_no_part_of_dask_tasks(many_digits, dask_client):
-    X, y, expected = many_digits
-    # Dask would warn of a large graph, in a thread of its own.
-    with joblib.parallel_config(backend="dask", scatter=[X, y]):
-        held = [len(keys) for keys in dask_client.has_what().values()]
-        assert held == [2, 2]
-        search = search_of_many().fit(X, y)
-        held = [len(keys) for keys in dask_client.has_what().values()]
-        assert max(held) <= 3  # and what a stack came to
+    search = make_search(cv=3)
+    search.estimator.set_params(max_iter=1)
+    expected = scores(search.fit(X, y))
+    with joblib.parallel_config(backend=backend, n_jobs=2), fit_together():
+        search.fit(X, y)
     assert_allclose(scores(search), expected, atol=1e-12)
 
 
@@ -248,18 +207,19 @@ class Killer(threading.Thread):
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("kind", [StackedGridSearchCV, GridSearchCV])
-def test_dask_worker_killed_in_mid_search(digits, dask_client, kind):
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_dask_worker_killed_in_mid_search(digits, dask_client, context):
     X, y = digits
-    estimator = DigitMLPClassifier(max_iter=60, random_state=0, dtype="float64")
-    # What scikit-learn passes a task is to be on both workers.
+    # Every worker holds the arguments of all calls.
     splits = list(StratifiedKFold(4).split(X, y))
-    search = kind(estimator, GRID, cv=splits, refit=False, error_score="raise")
+    search = make_search(cv=splits)
+    search.estimator.set_params(max_iter=60)
     expected = scores(search.fit(X, y))
     dask_client.wait_for_workers(2, timeout=DEADLINE)
     dask_client.amm.stop()  # it drops copies that no task waits for
     scattered = [X, y, *(rows for split in splits for rows in split)]
-    with joblib.parallel_config(backend="dask", scatter=scattered):
+    scatter = scattered if context == "alone" else None
+    with joblib.parallel_config(backend="dask", scatter=scatter), CONTEXTS[context]():
         killer = Killer(dask_client)
         killer.start()
         search.fit(X, y)

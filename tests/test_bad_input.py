@@ -273,9 +273,9 @@ def test_values_too_large_for_float32_are_refused(digits, either, container):
 @pytest.mark.parametrize("method", METHODS)
 def test_no_probabilities_that_are_not_finite(digits, fitted, method):
     huge = np.full((2, 64), 3e38, dtype=np.float32)
-    with pytest.raises(ValueError, match="output is not finite: X has values that are"):
+    with pytest.raises(ValueError, match="output of the network is not finite"):
         getattr(fitted, method)(huge)
-    with pytest.raises(ValueError, match="output is not finite: X has values that are"):
+    with pytest.raises(ValueError, match="output of the network is not finite"):
         getattr(fitted, method)(sp.csr_matrix(huge))
     assert np.isfinite(fitted.predict_proba(np.full((2, 64), 1e30))).all()
 
@@ -522,6 +522,17 @@ def test_what_is_no_callback_is_refused(digits, either, kind):
     with (
         unchanged(either),
         pytest.raises(TypeError, match=message + re.escape(repr(bad))),
+    ):
+        either.fit(*digits)
+
+
+def test_backup_and_restore_among_the_callbacks_is_refused(digits, either, tmp_path):
+    import keras
+
+    either.set_params(callbacks=[keras.callbacks.BackupAndRestore(str(tmp_path))])
+    with (
+        unchanged(either),
+        pytest.raises(ValueError, match=r"BackupAndRestore.*set warm_start=True"),
     ):
         either.fit(*digits)
 
@@ -800,7 +811,7 @@ def test_another_network_cannot_go_on(digits, fitted, params):
     clf = copy.deepcopy(fitted).set_params(warm_start=True, **params)
     [(name, value)] = params.items()
     message = re.escape(f"Got {name}={value!r} instead")
-    message = f"Cannot go on with a network fitted with {name}=.*{message}.*warm_start"
+    message = f"Cannot resume training .* fitted with {name}=.*{message}.*warm_start"
     with unchanged(clf), pytest.raises(ValueError, match=message):
         clf.fit(*digits)
     with unchanged(clf), pytest.raises(ValueError, match=message):

@@ -21,7 +21,6 @@ MODULES = [
     "skdigits.ensemble",
     "skdigits.export",
     "skdigits.images",
-    "skdigits.model_selection",
     "skdigits.plotting",
     "skdigits.pretrained",
 ]

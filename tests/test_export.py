@@ -22,7 +22,6 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 import skdigits
 from skdigits import DigitMLPClassifier
 from skdigits.export import register_converter, to_onnx
-from skdigits.model_selection import StackedGridSearchCV
 
 ONNX_TYPES = {"float32": "tensor(float)", "float64": "tensor(double)"}
 # Largest difference of a probability; labels are the same.
@@ -308,8 +307,7 @@ def test_pipeline_of_a_classifier_alone_is_the_classifier(fitted):
     [
         (GridSearchCV, "alone"),
         (GridSearchCV, "around"),
-        (StackedGridSearchCV, "around"),
-        (StackedGridSearchCV, "inside"),
+        (GridSearchCV, "inside"),
     ],
 )
 def test_searches(digits, search_class, place):

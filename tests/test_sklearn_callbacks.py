@@ -5,8 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 
-from skdigits import DigitMLPClassifier
-from skdigits.model_selection import StackedGridSearchCV
+from skdigits import DigitMLPClassifier, fit_together
 
 callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
 
@@ -91,26 +90,13 @@ def test_nested_in_grid_search(digits, n_jobs):
     assert (search.cv_results_["mean_test_score"] > 0).all()
 
 
-def test_stacked_search_tells_its_own_callbacks(digits):
-    X, y = digits
+def test_inside_fit_together(digits):
     journal = Journal()
-    search = StackedGridSearchCV(
-        DigitMLPClassifier(max_iter=2, random_state=0), {"alpha": [0.0, 0.1]}, cv=2
-    )
-    search.set_callbacks(journal).fit(X, y)
-    assert journal.calls == [
-        "setup",
-        "fit begins",
-        "search begins",
-        "search ends",
-        "refit-with-best-params begins",
-        "refit-with-best-params ends",
-        "fit ends",
-        "teardown",
-    ]
-
-
-def test_stacked_search_refuses_callbacks_of_its_classifier(digits):
-    clf = DigitMLPClassifier(random_state=0).set_callbacks(Journal())
-    with pytest.raises(ValueError, match="set_callbacks"):
-        StackedGridSearchCV(clf, {"alpha": [0.0]}).fit(*digits)
+    clf = DigitMLPClassifier(max_iter=2, random_state=0)
+    clf = clf.set_callbacks(callback.ScoringMonitor(scoring="accuracy"))
+    search = GridSearchCV(clf, {"alpha": [0.0, 0.1]}, cv=2).set_callbacks(journal)
+    with fit_together():
+        search.fit(*digits)
+    assert (search.cv_results_["mean_test_score"] > 0).all()
+    assert journal.calls[0] == "setup"
+    assert journal.calls[-1] == "teardown"

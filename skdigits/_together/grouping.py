@@ -37,7 +37,7 @@ class TaskGroup:
 
     Parameters
     ----------
-    sources : list of {ndarray, CSR matrix, RowsOf}
+    sources : list of {ndarray, CSR matrix}
         The distinct data sets of the tasks, whose own `data.X` is None.
     tasks : list of TrainingTask
     source_of : list of int
@@ -74,35 +74,13 @@ class TaskGroup:
         return self.n_steps * (_STEP + work * _FLOP)
 
 
-@dataclass
-class RowsOf:
-    """Rows of an array, selected on access.
-
-    A fold is sent to another process without the array, as row numbers only; the
-    process then sets `X`.
-    """
-
-    numbers: np.ndarray
-    X: np.ndarray | None = None
-
-    @property
-    def shape(self):
-        return len(self.numbers), *self.X.shape[1:]
-
-    @property
-    def dtype(self):
-        return self.X.dtype
-
-    def __getitem__(self, key):
-        return self.X[self.numbers[key]]
-
-
 def make_groups(tasks, n_groups=1):
     """Divide tasks into groups that are trained together.
 
     Parameters
     ----------
     tasks : list of TrainingTask
+        Tasks for which `can_be_grouped` is True.
     n_groups : int, default=1
         Minimum number of groups, to be trained in parallel.
 
@@ -114,7 +92,7 @@ def make_groups(tasks, n_groups=1):
     keras = load_keras()
     alike = defaultdict(list)
     for index, task in enumerate(tasks):
-        alike[_group_key(keras, task, index)].append(index)
+        alike[_group_key(keras, task)].append(index)
     groups = []
     for indices in alike.values():
         groups += _split(keras, tasks, indices, -(-n_groups // len(alike)))
@@ -185,22 +163,28 @@ def _without_rows(tasks):
     return sources, without, source_of
 
 
-def _group_key(keras, task, index):
-    """Key that the tasks of a group share; `index` if a task is trained alone."""
-    params, network, data = task.params, task.network, task.data
-    try:
-        optimizer, _ = choose_optimizer(keras, params)
-    except (TypeError, ValueError):
-        return index  # training it alone raises the error
+def can_be_grouped(task):
+    """Whether a task can be trained together with others."""
+    params = task.params
     alone = (
         params.callbacks
+        or params.warm_start
         or task.distortion is not None
-        or network.batch_norm
-        or not optimizer.elementwise
-        or optimizer.clips_globally
+        or task.network.batch_norm
     )
     if alone:
-        return index
+        return False
+    try:
+        optimizer, _ = choose_optimizer(load_keras(), params)
+    except (TypeError, ValueError):
+        return False  # training it alone raises the error
+    return optimizer.elementwise and not optimizer.clips_globally
+
+
+def _group_key(keras, task):
+    """Key that the tasks of a group share."""
+    params, network, data = task.params, task.network, task.data
+    optimizer, _ = choose_optimizer(keras, params)
     batch_size = effective_batch_size(params, data.n_samples)
     dropout = any(network.dropout)
     return (

@@ -2,11 +2,10 @@
 
 import dataclasses
 import threading
-import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import joblib
 import numpy as np
@@ -23,7 +22,7 @@ from skdigits._training.data_loader import (
     transfer_dtype,
 )
 from skdigits._training.program_cache import programs
-from skdigits._training.trainer import train, warn_not_converged
+from skdigits._training.trainer import train
 from skdigits._training.trainer_state import TrainerState
 
 # Maximum bytes of data held on the device as a whole, and bytes of a chunk otherwise.
@@ -38,50 +37,25 @@ _CALL = 0.5
 _SECONDS_FOR_A_THREAD = 1.2
 
 
-class _Stopped(Exception):
-    """Training was abandoned."""
-
-
-def train_groups(groups, notify):
+def train_groups(groups):
     """Train groups in this process.
 
     Parameters
     ----------
     groups : list of TaskGroup
-    notify : callable
-        Called with the number of epochs of single networks done since the last call.
 
-    Yields
-    ------
-    outcomes : list of TrainingResult or Exception
-        Result of each task of the next group, in their order.
-    seconds : float
+    Returns
+    -------
+    outcomes : list of list of TrainingResult or Exception
+        Outcomes of each group, as of `train_group`.
     """
-    grouped = [group for group in groups if len(group.tasks) > 1]
-    n_threads = _threads_for(grouped)
+    n_threads = _threads_for(groups)
     if n_threads < 2:
-        for group in groups:
-            yield train_group(group, notify)
-        return
-    lock, stopped = threading.Lock(), threading.Event()
-
-    def notify_in_turn(n_epochs):
-        if stopped.is_set():
-            raise _Stopped
-        with lock:
-            notify(n_epochs)
-
+        return [train_group(group) for group in groups]
+    stopped = threading.Event()
     with ThreadPoolExecutor(n_threads) as pool:
-        answers = {
-            id(group): pool.submit(train_group, group, notify_in_turn)
-            for group in grouped
-        }
         try:
-            for group in groups:
-                if id(group) in answers:
-                    yield answers[id(group)].result()
-                else:  # its callbacks may have to run in the main thread
-                    yield train_group(group, notify_in_turn)
+            return list(pool.map(train_group, groups, repeat(stopped)))
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
@@ -95,34 +69,30 @@ def _threads_for(groups):
     return min(len(groups), joblib.cpu_count(), worthwhile)
 
 
-def train_group(group, notify=None):
+def train_group(group, stopped=None):
     """Train a group.
 
     Parameters
     ----------
     group : TaskGroup
-    notify : callable, default=None
-        As in `train_groups`.
+    stopped : threading.Event, default=None
+        Set to end training early, without outcomes.
 
     Returns
     -------
     outcomes : list of TrainingResult or Exception
-        Result of each task, in their order.
-    seconds : float
+        Outcome of each task, in their order.
     """
-    start = time.perf_counter()
-    notify = notify or (lambda n_epochs: None)
-    if len(group.tasks) == 1:
-        (task,) = group.tasks
-        outcomes = [_train_alone(task, group.sources[0])]
-        notify(task.params.max_iter)
-    else:
-        outcomes = GroupTrainer(group, notify).train()
-    return outcomes, time.perf_counter() - start
+    try:
+        if len(group.tasks) == 1:
+            return [_train_alone(group.tasks[0], group.sources[0])]
+        return GroupTrainer(group, stopped or threading.Event()).train()
+    except Exception as error:
+        return [error] * len(group.tasks)
 
 
 def _train_alone(task, X):
-    data = dataclasses.replace(task.data, X=X[:])
+    data = dataclasses.replace(task.data, X=X)
     try:
         return train(dataclasses.replace(task, data=data))
     except Exception as error:
@@ -153,9 +123,9 @@ class _Member:
 class GroupTrainer:
     """Runs the epochs of one group with a program."""
 
-    def __init__(self, group, notify):
+    def __init__(self, group, stopped):
         keras = load_keras()
-        self.notify = notify
+        self.stopped = stopped
         self.sources = group.sources
         first = group.tasks[0]
         self.optimizer, _ = choose_optimizer(keras, first.params)
@@ -245,6 +215,8 @@ class GroupTrainer:
             if self.resident:
                 self._put_on_device((X, slice(None)) for X in self.sources)
             while active := [m for m in self.members if m.outcome is None]:
+                if self.stopped.is_set():
+                    break
                 self._train_some(active)
         return [member.outcome for member in self.members]
 
@@ -264,7 +236,6 @@ class GroupTrainer:
                 self._give_up(member, error)
         self._validate([m for m in active if m.outcome is None])
         self._finish([m for m in active if m.outcome is None and self._is_done(m)])
-        self.notify(n_epochs * len(active))
 
     def _train_epochs(self, active, n_epochs):
         spec = self.spec
@@ -390,12 +361,8 @@ class GroupTrainer:
 
     def _is_done(self, member):
         state = member.state
-        if state.is_over():
-            return True
-        if state.n_epochs < state.max_iter:
-            return False
-        warn_not_converged(member.task.params)
-        return True
+        state.stopped = state.is_over()
+        return state.stopped or state.n_epochs >= state.max_iter
 
     def _finish(self, members):
         if not members:

@@ -120,6 +120,10 @@ class TrainingResult:
         Where training can resume.
     n_epochs : int
         Number of epochs of this training.
+    converged : bool, default=True
+        Whether training stopped before `max_iter`; True for `partial_fit`.
+    interrupted : bool, default=False
+        Whether Ctrl-C has ended training.
     """
 
     coefs: list[Array]
@@ -127,3 +131,5 @@ class TrainingResult:
     norms: list[Array]
     checkpoint: Checkpoint
     n_epochs: int
+    converged: bool = True
+    interrupted: bool = False

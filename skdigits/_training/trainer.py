@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skdigits._keras.loading import load_keras
 from skdigits._keras.optimizers import choose_optimizer
@@ -120,17 +119,6 @@ def _optimizer_state(
     return None
 
 
-def warn_not_converged(params: Any) -> None:
-    """Warn that training stopped at `max_iter` before `tol` was reached."""
-    if params.tol is not None:
-        warnings.warn(
-            f"Maximum iterations ({params.max_iter}) reached and the optimization "
-            "hasn't converged yet. Increase max_iter or tol.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-
-
 def _check_callbacks(keras: Any, callbacks: Sequence[Any] | None) -> None:
     for callback in callbacks or ():
         if not isinstance(callback, keras.callbacks.Callback):
@@ -179,12 +167,16 @@ class Trainer:
             verbose=0,
         )
         try:
+            interrupted = False
             try:
                 callbacks.on_train_begin()
                 self._train_epochs(callbacks, n_steps)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
-            return self._finish(callbacks)
+                interrupted = True
+            result = self._finish(callbacks)
+            result.interrupted = interrupted
+            return result
         finally:
             for callback in callbacks.callbacks:
                 callback._model = None  # the program is used by other fits
@@ -214,9 +206,8 @@ class Trainer:
                 if self.reporter is not None:
                     stop |= self.reporter.end_epoch(self._current_result)
                 if stop or state.is_over():
+                    state.stopped = True
                     return
-        if not self.incremental:
-            warn_not_converged(self.params)
 
     def _follow_learning_rate(self) -> None:
         """Keep a learning rate that a callback has set."""

@@ -38,6 +38,8 @@ class TrainerState:
     max_iter : int
     learning_rate : LearningRate
     loss_curve, validation_scores, validation_losses : list of float
+    stopped : bool
+        Whether a callback or a stopping rule has ended the training.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TrainerState:
         self.loss_curve = list(before.loss_curve)
         self.validation_scores = list(before.validation_scores)
         self.validation_losses = list(before.validation_losses)
+        self.stopped = False
         self._n_steps = 0
         self._stopping = self._stopping_rule()
         # Best weights so far and the bias of their moving averages.
@@ -222,7 +225,9 @@ class TrainerState:
             validation_scores=list(self.validation_scores),
             validation_losses=list(self.validation_losses),
         )
-        return TrainingResult(coefs, intercepts, norms, checkpoint, self.n_epochs)
+        n_epochs = self.n_epochs
+        converged = self._incremental or self.stopped or n_epochs < self.max_iter
+        return TrainingResult(coefs, intercepts, norms, checkpoint, n_epochs, converged)
 
     def _diverged(self, problem: str) -> ValueError:
         return ValueError(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skdigits import DigitMLPClassifier
 from skdigits._network.architecture import Network
-from skdigits._together.grouping import RowsOf, make_groups
+from skdigits._together.grouping import can_be_grouped, make_groups
 from skdigits._training.task import Checkpoint, TrainingData, TrainingTask
 
 RNG = np.random.default_rng(0)
@@ -56,7 +56,6 @@ def tasks(draw):
     options = {
         "fold": draw(st.integers(0, len(FOLDS) - 1)),
         "sizes": draw(st.tuples(*[st.sampled_from([2, 5, 30])] * n_layers)),
-        "batch_norm": draw(st.sampled_from([False, False, True])),
         "seed": draw(st.integers(0, 1)),
     }
     if draw(st.booleans()):
@@ -85,7 +84,6 @@ def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
         members = [tasks[number] for number in numbers]
         assert len(group.tasks) == len(group.packing.slots) == len(members)
         assert len({shaping(task) for task in members}) == 1
-        assert len(members) == 1 or not any(task.network.batch_norm for task in members)
         assert group.penalized or not any(task.params.alpha for task in members)
         for member, task, source, slot in zip(
             members, group.tasks, group.source_of, group.packing.slots, strict=True
@@ -113,7 +111,7 @@ def test_arguments_of_a_program_may_differ_within_a_group():
     assert sorted(numbers) == list(range(len(tasks)))
     assert not group.same_rate
     assert len(group.sources) == 2
-    # A training with another seed or other rows has an order of rows of its own.
+    # Another seed or other rows give another order of rows.
     assert group.packing.n_row_groups == 3
 
 
@@ -123,11 +121,18 @@ def test_parameters_that_shape_a_program_separate_groups(name):
     assert len(make_groups([one, other])) == 2
 
 
-def test_a_network_with_callbacks_is_trained_alone():
+def test_networks_that_are_trained_alone():
     import keras
 
-    tasks = [make_task(), make_task(), make_task(callbacks=[keras.callbacks.History()])]
-    assert sorted(len(numbers) for _, numbers in make_groups(tasks)) == [1, 2]
+    assert can_be_grouped(make_task())
+    for params in (
+        {"callbacks": [keras.callbacks.History()]},
+        {"warm_start": True},
+        {"batch_norm": True},
+        {"solver": keras.optimizers.Lamb()},
+        {"solver": keras.optimizers.Adam(global_clipnorm=1.0)},
+    ):
+        assert not can_be_grouped(make_task(**params))
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
@@ -137,13 +142,3 @@ def test_there_is_a_group_for_every_worker(n_tasks, n_workers):
     # All but the last have one shape, so that they share a program.
     packings = [group.packing for group, _ in groups]
     assert len({(p.n_row_groups, p.n_blocks, p.widths) for p in packings}) == 1
-
-
-@given(st.lists(st.integers(0, 39), min_size=1, max_size=10), st.data())
-def test_rows_of_an_array_are_taken_when_asked_for(numbers, data):
-    numbers = np.array(numbers)
-    rows = RowsOf(numbers, FOLDS[0])
-    assert rows.shape == (len(numbers), 4)
-    assert rows.dtype == np.float32
-    order = data.draw(st.permutations(range(len(numbers))))
-    np.testing.assert_array_equal(rows[np.array(order)], FOLDS[0][numbers][order])

@@ -65,9 +65,6 @@ def test_the_order_of_rows_depends_on_the_epoch_only(n_rows, seed, epoch):
     later = make_state(n_rows, seed)
     later.add_epochs([1.0] * epoch, n_steps=1)
     np.testing.assert_array_equal(later.row_order(), ahead)
-    lost = make_state(n_rows, seed)
-    lost.skip_epochs(epoch, n_steps=1)
-    np.testing.assert_array_equal(lost.row_order(), ahead)
 
 
 def test_rows_keep_their_order_without_shuffle():
@@ -145,15 +142,6 @@ def test_weights_that_are_not_finite_are_reported():
     arrays = [np.full_like(array, np.nan) for array in state.task.checkpoint.arrays]
     with pytest.raises(ValueError, match="diverged: weights are no longer finite"):
         state.finish(arrays)
-
-
-def test_lost_epochs_count_with_unknown_losses():
-    state = make_state(validated=True)
-    state.skip_epochs(3, n_steps=2)
-    assert state.n_epochs == 3
-    for curve in (state.loss_curve, state.validation_scores, state.validation_losses):
-        assert np.isnan(curve).all()
-        assert len(curve) == 3
 
 
 @given(st.integers(0, 2**31))
