@@ -25,7 +25,7 @@ from skdigits._training import trainer
 from skdigits._training.task import TrainingResult, TrainingTask
 
 # Maximum bytes of the training data of waiting threads, each of which holds a copy.
-_MAX_BYTES = 512 * 2**20
+_MAX_BYTES = 384 * 2**20
 # Maximum number of threads that wait.
 _MAX_WAITING = 256
 # Maximum bytes of training data inside a call that is sent to a worker. More would be a
@@ -58,7 +58,7 @@ def fit_together() -> Iterator[None]:
     Dask or Ray, its workers train the groups.
 
     Fits are trained in waves so that their copies of the training data take at most
-    512 MiB in total.
+    384 MiB in total.
 
     See Also
     --------
