@@ -14,13 +14,13 @@ import numpy as np
 
 from skdigits._keras.loading import load_keras, load_tensorflow
 from skdigits._keras.optimizers import OptimizerSpec
-from skdigits._together.shared_function import SharedFunction, shared_function
 from skdigits._training.flat_parameters import (
     apply_gradients,
     assign,
     bytes_of,
     copy_of,
 )
+from skdigits._training.shared_function import SharedFunction, shared_function
 
 
 @dataclass(frozen=True)

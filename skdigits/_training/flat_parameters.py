@@ -29,6 +29,11 @@ class LayerParameters:
         self.optimizer = optimizer
         self._variables = model.trainable_variables
 
+    @property
+    def variables(self) -> list[Any]:
+        """The variables that a step updates."""
+        return [*self._variables, *self.optimizer.variables]
+
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""
 
@@ -77,6 +82,11 @@ class FlatParameters:
             (self._variables, self._joined),
             *_matching_variables(model_optimizer, optimizer),
         ]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables that a step updates."""
+        return [self._joined, *self.optimizer.variables]
 
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skdigits._keras.loading import load_keras, load_tensorflow, quiet_tensorflow
+from skdigits._keras.loading import load_keras, load_tensorflow
 from skdigits._keras.model import build_model, layer_variables, loss_of
 from skdigits._keras.optimizers import OptimizerSpec
 from skdigits._network import Array
@@ -27,6 +27,7 @@ from skdigits._training.flat_parameters import (
     bytes_of,
     copy_of,
 )
+from skdigits._training.shared_function import SharedFunction, shared_function
 from skdigits.augmentation._warp import distort, terms_of
 
 
@@ -104,6 +105,8 @@ class TrainingProgram:
             self._weights = LayerParameters(self._tf, self.model, self.optimizer)
         self._model_is_behind = False
         self._variables = layer_variables(keras, self.model)
+        # All variables that the program updates.
+        self._updated = [*self.model.variables, *self._weights.variables]
         self._fresh_optimizer = [copy_of(v) for v in self.optimizer.variables]
         layers = self.model.layers
         self._seeds = [
@@ -260,7 +263,7 @@ class TrainingProgram:
         if self._function is None:
             self._prepare(arguments)
         n_steps = tf.constant(batches.n_epochs * n_per_epoch, tf.int32)
-        losses = self._function(n_steps, *arguments)
+        losses = self._function(self._updated, [n_steps, *arguments])
         self._model_is_behind = True
         per_epoch: Array = losses.numpy()[: batches.n_epochs].astype(np.float64)
         return per_epoch
@@ -268,11 +271,16 @@ class TrainingProgram:
     def _prepare(self, arguments: list[Any]) -> None:
         """Trace and compile, by training on no batches."""
         tf = self._tf
-        none = tf.constant(0, tf.int32)
+
+        def try_out(function: SharedFunction) -> None:
+            function(self._updated, [tf.constant(0), *arguments])
+
+        def prepare() -> SharedFunction:
+            key = self.spec, self._compiled
+            return shared_function(key, self._make_function, try_out)
+
         try:
-            with quiet_tensorflow():
-                function = self._make_function()
-                function(none, *arguments)
+            self._function = prepare()
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
@@ -280,21 +288,16 @@ class TrainingProgram:
                 raise
             _warn_not_compiled(error)
             self._compiled = False
-            function = self._make_function()
-        self._function = function
+            self._function = prepare()
 
-    def _make_function(self) -> Any:
+    def _make_function(self) -> SharedFunction:
         tf = self._tf
         spec = self.spec
         dtype = spec.network.dtype
         n_rows = spec.n_rows if self._compiled else None
         n_batches = spec.n_batches if self._compiled else None
         length = None if n_batches is None else n_batches * spec.batch_size
-        program = tf.function(self._train, jit_compile=self._compiled, autograph=False)
-        of_distortion = []
-        if spec.image_shape is not None:
-            of_distortion.append(tf.TensorSpec((length, 2, len(self._terms)), dtype))
-        return program.get_concrete_function(
+        signature = [
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((n_rows, spec.network.n_features), spec.x_dtype),
             tf.TensorSpec((length,), tf.int32),
@@ -303,8 +306,10 @@ class TrainingProgram:
             tf.TensorSpec((n_batches, 2), dtype),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((2,), dtype),
-            *of_distortion,
-        )
+        ]
+        if spec.image_shape is not None:
+            signature.append(tf.TensorSpec((length, 2, len(self._terms)), dtype))
+        return SharedFunction(tf, self._train, signature, self._updated, self._compiled)
 
     def _train(
         self,
