@@ -329,10 +329,6 @@ class TogetherBackend(ParallelBackendBase):
         _share_rows(tasks)
         groups = make_groups(tasks, self._n_workers)
         if self._n_workers == 1:
-            for _, [number, *others] in groups:
-                if not others:
-                    calls[number].train_alone()
-            groups = [(group, numbers) for group, numbers in groups if len(numbers) > 1]
             outcomes = train_groups([group for group, _ in groups])
         else:
             with joblib.parallel_config(**self._outer):

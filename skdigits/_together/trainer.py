@@ -76,7 +76,7 @@ def train_group(group, stopped=None):
     ----------
     group : TaskGroup
     stopped : threading.Event, default=None
-        Set to end training early, without outcomes.
+        Set by another thread to end training early.
 
     Returns
     -------
@@ -85,16 +85,16 @@ def train_group(group, stopped=None):
     """
     try:
         if len(group.tasks) == 1:
-            return [_train_alone(group.tasks[0], group.sources[0])]
-        return GroupTrainer(group, stopped or threading.Event()).train()
+            return [_train_alone(group.tasks[0], group.sources[0], stopped)]
+        return GroupTrainer(group, stopped).train()
     except Exception as error:
         return [error] * len(group.tasks)
 
 
-def _train_alone(task, X):
+def _train_alone(task, X, stopped):
     data = dataclasses.replace(task.data, X=X)
     try:
-        return train(dataclasses.replace(task, data=data))
+        return train(dataclasses.replace(task, data=data), stopped=stopped)
     except Exception as error:
         return error
 
@@ -215,7 +215,7 @@ class GroupTrainer:
             if self.resident:
                 self._put_on_device((X, slice(None)) for X in self.sources)
             while active := [m for m in self.members if m.outcome is None]:
-                if self.stopped.is_set():
+                if self.stopped is not None and self.stopped.is_set():
                     break
                 self._train_some(active)
         return [member.outcome for member in self.members]
@@ -390,7 +390,9 @@ class GroupTrainer:
         # block diverge. They are trained again, each alone.
         for other in self.blocks[member.slot.block_index]:
             if other.outcome is None:
-                other.outcome = _train_alone(other.task, self.sources[other.source])
+                other.outcome = _train_alone(
+                    other.task, self.sources[other.source], self.stopped
+                )
 
 
 def _are_finite(arrays):

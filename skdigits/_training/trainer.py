@@ -4,6 +4,7 @@ A `DataLoader` hands rows to a `TrainingProgram`, in which Keras trains; a
 `TrainerState` keeps count. Callbacks and the progress bar are notified of each epoch.
 """
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ def train(
     *,
     incremental: bool = False,
     reporter: EpochReporter | None = None,
+    stopped: threading.Event | None = None,
 ) -> TrainingResult:
     """Train a network.
 
@@ -43,6 +45,8 @@ def train(
         checkpoint.
     reporter : EpochReporter, default=None
         Notified of each epoch.
+    stopped : threading.Event, default=None
+        Set by another thread to end training early.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def train(
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
         program.set_learning_rate(rate)
-        return Trainer(state, loader, program, incremental, reporter).train()
+        return Trainer(state, loader, program, reporter, stopped).train()
 
 
 def _optimizer_state(
@@ -144,15 +148,15 @@ class Trainer:
         state: TrainerState,
         loader: DataLoader,
         program: TrainingProgram,
-        incremental: bool,
         reporter: EpochReporter | None,
+        stopped: threading.Event | None,
     ) -> None:
         self.state = state
         self.reporter = reporter
         self.params = state.task.params
         self.loader = loader
         self.program = program
-        self.incremental = incremental
+        self.stopped = stopped
         self.last_rate = program.learning_rate
 
     def train(self) -> TrainingResult:
@@ -203,6 +207,8 @@ class Trainer:
                     self.last_rate = program.learning_rate
                 callbacks.on_epoch_end(epoch, logs)
                 stop = program.model.stop_training
+                if self.stopped is not None:
+                    stop |= self.stopped.is_set()
                 if self.reporter is not None:
                     stop |= self.reporter.end_epoch(self._current_result)
                 if stop or state.is_over():
@@ -251,7 +257,7 @@ class Trainer:
         program = self.program
         unaveraged = kept = averaged = program.arrays()
         optimizer = None
-        if self.params.warm_start or self.incremental:
+        if self.params.warm_start or self.state.incremental:
             optimizer = program.optimizer_arrays()
         if program.spec.optimizer.averages:
             program.average_weights()

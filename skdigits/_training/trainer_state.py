@@ -50,7 +50,7 @@ class TrainerState:
         self.weight, mean_weight = _normalize(task.data.weight, task.data.rows)
         self.alpha = float(params.alpha) / mean_weight
         self.max_iter = 1 if incremental else params.max_iter
-        self._incremental = incremental
+        self.incremental = incremental
         self.learning_rate = LearningRate(params.learning_rate, rate, self.max_iter)
         if incremental and self.learning_rate.follows_epochs:
             self.learning_rate.override(rate)  # the number of epochs is unknown
@@ -106,7 +106,7 @@ class TrainerState:
             number = len(self.loss_curve) + ahead
             stream = random_stream(self.task.checkpoint.seed, DISTORTION, number)
             done = (self.n_epochs + ahead + 1) / self.max_iter
-            decayed = 0.0 if self._incremental else decay_fraction(done)
+            decayed = 0.0 if self.incremental else decay_fraction(done)
             yield stream, float(1 - (1 - final_strength) * decayed)
 
     def rates(self, n_steps: int, ahead: int = 0) -> Array:
@@ -226,7 +226,7 @@ class TrainerState:
             validation_losses=list(self.validation_losses),
         )
         n_epochs = self.n_epochs
-        converged = self._incremental or self.stopped or n_epochs < self.max_iter
+        converged = self.incremental or self.stopped or n_epochs < self.max_iter
         return TrainingResult(coefs, intercepts, norms, checkpoint, n_epochs, converged)
 
     def _diverged(self, problem: str) -> ValueError:
