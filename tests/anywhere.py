@@ -1,8 +1,8 @@
 """Run the tests under the conditions in which machines differ: `make test-anywhere`.
 
-Each variant is a run of pytest in a process of its own. The whole suite runs where
-anything may depend on the condition (order, workers), else the tests that can.
-Arguments are names of variants; without any, all of them run.
+Each variant is a run of pytest in a process of its own: of the whole suite if any test
+may depend on the condition (order, workers), else of the tests that can. Arguments are
+names of variants. Without any, all of them run.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# What trains and predicts: where rounding, threads and kernels could show.
+# Tests that train and predict, where rounding, threads and kernels could show.
 NUMERICAL = [
     f"tests/test_{name}.py"
     for name in (
@@ -25,8 +25,8 @@ NUMERICAL = [
         "classifier",
         "ensemble",
         "export",
+        "fit_together",
         "golden_files",
-        "model_selection",
         "normalize_digit",
         "pretrained",
         "processes",
@@ -34,17 +34,22 @@ NUMERICAL = [
         "training",
     )
 ]
-# What writes caches or settings, starts processes, or listens.
+# Tests that write caches or settings, read files, start processes, or listen.
 OUTSIDE = [
     f"tests/test_{name}.py"
     for name in (
         "backends",
         "command_line",
         "datasets",
+        "docstrings",
         "examples",
+        "golden_files",
         "plotting",
         "processes",
+        "read_digits",
+        "saved_models",
         "serving",
+        "without_tensorflow",
     )
 ]
 IN_PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
@@ -113,11 +118,9 @@ VARIANTS = {
     "read-only-home": Variant(
         OUTSIDE, prefix=namespace("--mount", 'mount -t tmpfs -o ro none "$HOME"')
     ),
-    "path-with-space-and-umlaut": Variant(),
+    "path-with-space-and-umlaut": Variant(OUTSIDE),
     "port-8787-taken": Variant(["tests/test_backends.py"], context=taken_port),
-    "no-network": Variant(
-        prefix=namespace("--net", "ip link set lo up"),
-    ),
+    "no-network": Variant(OUTSIDE, prefix=namespace("--net", "ip link set lo up")),
 }
 
 
