@@ -1,39 +1,40 @@
-"""MNIST in the form of scikit-learn's datasets, from whatever file of it there is.
+"""MNIST in the form of scikit-learn's datasets."""
 
-Keras, torchvision, scikit-learn and the database's authors each keep it in files of
-their own. Any of them will do, and only where there is none something is downloaded.
-"""
-
+import gzip
+import hashlib
+import io
 import os
-from functools import partial
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
 from skdigits._sklearn_compat import check_pandas_support, validate_params
-from skdigits.datasets import _mnist_files as files
 
 __all__ = ["fetch_mnist"]
 
-_IDX_FOLDERS = (".", "MNIST/raw")  # the second is torchvision's
 
-# Where scikit-learn keeps what OpenML sent, in newer versions and in older ones.
-_OPENML = "openml/openml.org/data/v1/download/52667"
-_ARFF_FILES = (f"{_OPENML}/mnist_784.arff.gz", f"{_OPENML}.gz")
+# SHA-256 checksums of the original files, in the order of the arrays in mnist.npz.
+_CHECKSUMS = """\
+ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db train-images-idx3-ubyte
+65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 train-labels-idx1-ubyte
+0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 t10k-images-idx3-ubyte
+ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 t10k-labels-idx1-ubyte
+"""
+_SHA256 = {file: sha256 for sha256, file in map(str.split, _CHECKSUMS.splitlines())}
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_N_TRAIN = 60000
 
 _DESCR = """\
 MNIST database of handwritten digits
 ------------------------------------
 
-70000 digits, written by high-school students and by employees of the US Census Bureau:
-60000 to train on, and then 10000 by other writers to test on. Each is an image of
-28 x 28 pixels, 0 for the paper up to 255 for the ink, with the digit's centre of mass
-in the middle.
-
-Creators: Yann LeCun, Corinna Cortes and Christopher J. C. Burges, from NIST's Special
-Databases 1 and 3.
+70000 images of 28 x 28 pixels, from 0 for paper to 255 for ink: 60000 for training,
+followed by 10000 of other writers for testing. The writers were high-school students
+and employees of the US Census Bureau. The centre of mass is in the middle.
 
 Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied to
 document recognition", Proceedings of the IEEE 86(11), 2278-2324, 1998.
@@ -50,35 +51,33 @@ document recognition", Proceedings of the IEEE 86(11), 2278-2324, 1998.
     prefer_skip_nested_validation=True,
 )
 def fetch_mnist(
-    *, data_home=None, download_if_missing=True, return_X_y=False, as_frame=False
-):
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Bunch | tuple[Any, Any]:
     """Load the MNIST database of handwritten digits.
 
-    It is read from a file in `data_home`, and downloaded where there is none.
+    The data are read from a file in `data_home`, or else downloaded from OpenML.
 
-    ====================   ==============
-    Classes                            10
-    Samples for training            60000
-    Samples for testing             10000
-    Dimensionality                    784
-    Features               integers 0-255
-    ====================   ==============
+    60000 images for training and 10000 for testing, each of 28 x 28 pixels from 0 to
+    255, and 10 classes.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder to look in, and to download to. None for scikit-learn's, which is
-        `~/scikit_learn_data` unless the environment variable `SCIKIT_LEARN_DATA`
-        names another.
+        Folder of the data. If None, that of scikit-learn: `~/scikit_learn_data`, unless
+        the environment variable `SCIKIT_LEARN_DATA` names another.
 
     download_if_missing : bool, default=True
-        Whether to download the data where no file has them, or to raise OSError.
+        If False, raise an OSError instead of downloading the data.
 
     return_X_y : bool, default=False
-        Whether to return `(data, target)` instead of a Bunch.
+        If True, return `(data, target)` instead of a Bunch.
 
     as_frame : bool, default=False
-        Whether `data` and `target` are a pandas DataFrame and Series.
+        If True, `data` is a pandas DataFrame and `target` a pandas Series.
 
     Returns
     -------
@@ -86,66 +85,58 @@ def fetch_mnist(
         Dictionary-like object, with the following attributes.
 
         data : ndarray or DataFrame of shape (70000, 784), dtype uint8
-            A row of pixels an image; those for training come first.
+            One row of pixels per image; the training images come first.
         target : ndarray or Series of shape (70000,), dtype int64
             The digits, 0 to 9.
         images : ndarray of shape (70000, 28, 28), dtype uint8
-            The pixels as images, in the memory of `data`.
+            The images; unless `as_frame`, a view of `data`.
         train_indices, test_indices : ndarray of shape (60000,) and (10000,)
             The rows for training and for testing.
         frame : DataFrame of shape (70000, 785)
-            `data` and `target` side by side; None unless `as_frame`.
+            `data` and `target`, only if `as_frame`, otherwise None.
         feature_names : list of str
-            `pixel1` to `pixel784`, as OpenML names them.
+            `pixel1` to `pixel784`, as in OpenML.
         target_names : ndarray of shape (10,)
             The digits.
         DESCR : str
-            What the data are.
+            Description of the data.
 
     (data, target) : tuple if `return_X_y`
-        The two alone.
+        Images and digits only.
 
     Raises
     ------
     OSError
-        If there is no file and the data are not to be downloaded, or cannot be. The
-        message says which files to put where.
+        If there is no file, and the data cannot or shall not be downloaded. The message
+        lists the files to provide.
     ValueError
-        If a file is damaged, or holds anything but MNIST.
+        If a file is damaged or is not MNIST.
     ImportError
         If `as_frame` is True and pandas is not installed.
 
     See Also
     --------
-    sklearn.datasets.load_digits : A small set of digits of 8 x 8 pixels.
-    sklearn.datasets.fetch_openml : Where the data are downloaded from.
+    sklearn.datasets.load_digits : 1797 digits of 8 x 8 pixels.
+    sklearn.datasets.fetch_openml : Download from OpenML.
 
     Notes
     -----
-    The first of these files in `data_home` is read, and nothing else is touched:
+    `data_home` may contain
 
-    - ``mnist.npz``, as Keras downloads it: Keras's own is found with
-      ``data_home="~/.keras/datasets"``;
-    - ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
-      ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, the files of the
-      database itself, also with ``.gz`` or spelled ``train-images.idx3-ubyte``, and
-      also in ``MNIST/raw``, where torchvision puts them;
-    - what scikit-learn's ``fetch_openml("mnist_784")`` has downloaded.
+    - ``mnist.npz``, which Keras stores in ``~/.keras/datasets``;
+    - or the original files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
+      ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, with or without
+      ``.gz``, which torchvision stores in ``MNIST/raw``.
 
-    A download goes through `fetch_openml`: 15 MB that stay in `data_home`. The first
-    call has them parsed there, which takes a while and more than 1 GB of memory; later
-    calls read the file themselves, in a second or so.
-
-    Wherever the data come from, they must have the SHA-256 checksums of the
-    database's own files.
+    Otherwise :func:`~sklearn.datasets.fetch_openml` downloads 15 MB and parses them,
+    which takes a while and more than 1 GB of memory. The result is stored as
+    ``mnist.npz`` in `data_home`. The checksums of the original files are verified at
+    every call, for every source.
 
     References
     ----------
-    .. [1] Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten
-       digits", http://yann.lecun.com/exdb/mnist/
-    .. [2] Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning
-       applied to document recognition", Proceedings of the IEEE 86(11), 2278-2324,
-       1998.
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning
+       applied to document recognition", Proceedings of the IEEE 86(11), 1998.
 
     Examples
     --------
@@ -157,19 +148,23 @@ def fetch_mnist(
     """
     if as_frame:
         check_pandas_support("`fetch_mnist` with as_frame=True")
-    home = _find_home(data_home)
-    arrays = _load(home)
-    if arrays is None:
-        arrays = _download(home, download_if_missing)
-    y_train, X_train, y_test, X_test = arrays
+    if data_home is None:
+        data_home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
+    X_train, y_train, X_test, y_test = _load(
+        Path(data_home).expanduser(), download_if_missing
+    )
     images = np.concatenate([X_train, X_test])
     data = images.reshape(len(images), -1)
     target = np.concatenate([y_train, y_test], dtype=np.int64)
-    rows = np.arange(len(images))
     names = [f"pixel{number}" for number in range(1, data.shape[1] + 1)]
+    rows = np.arange(len(images))
     frame = None
     if as_frame:
-        frame, data, target = _as_frame(data, target, names)
+        import pandas as pd
+
+        data = pd.DataFrame(data, columns=names)
+        target = pd.Series(target, name="target")
+        frame = pd.concat([data, target], axis=1)
     if return_X_y:
         return data, target
     return Bunch(
@@ -185,76 +180,96 @@ def fetch_mnist(
     )
 
 
-def _as_frame(data, target, names):
-    import pandas as pd
-
-    data = pd.DataFrame(data, columns=names, copy=False)
-    target = pd.Series(target, name="target")
-    return pd.concat([data, target], axis=1), data, target
-
-
-# Finding
-
-
-def _find_home(data_home):
-    """scikit-learn's `get_data_home`, which would create the folder, without that."""
-    if data_home is None:
-        data_home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
-    return Path(os.path.expanduser(data_home))
-
-
-def _load(home):
-    """The arrays of files.PARTS from the first file that is there, or None."""
-    if (home / "mnist.npz").exists():
-        return files.read(home / "mnist.npz", files.parse_npz)
-    for folder in _IDX_FOLDERS:
-        paths = [_find_idx(home / folder, part) for part in files.PARTS]
-        if all(paths):
-            return [
-                files.read(path, partial(files.parse_idx, part))
-                for path, part in zip(paths, files.PARTS, strict=True)
-            ]
-    for name in _ARFF_FILES:
-        if (home / name).exists():
-            return files.read(home / name, files.parse_arff)
-    return None
-
-
-def _find_idx(folder, part):
-    dotted = part.idx.replace("-idx", ".idx")
-    names = (part.idx, f"{part.idx}.gz", dotted, f"{dotted}.gz")
-    paths = [folder / name for name in names if (folder / name).exists()]
-    # Some archives have the dotted files beside folders of the other names.
-    return max(paths, key=Path.is_file, default=None)
-
-
-def _download(home, allowed):
-    if not allowed:
+def _load(home, download_if_missing):
+    """The four arrays of MNIST, from the first source available."""
+    npz = home / "mnist.npz"
+    if npz.exists():
+        return _parse(npz, _from_npz, npz.read_bytes())
+    paths = [_find(home, file) for file in _SHA256]
+    if all(paths):
+        return [
+            _parse(path, _from_idx, path.read_bytes(), file)
+            for path, file in zip(paths, _SHA256, strict=True)
+        ]
+    if not download_if_missing:
         raise OSError(_missing(home, "download_if_missing is False"))
+    return _download(home)
+
+
+def _find(home, file):
+    """Path of an original file, or None."""
+    paths = [home / file, home / f"{file}.gz"]
+    return next((path for path in paths if path.exists()), None)
+
+
+def _parse(path, parse, *args):
     try:
-        # The parser that needs no pandas.
+        return parse(*args)
+    except Exception as error:  # zipfile, gzip and NumPy raise a dozen types
+        raise ValueError(
+            f"{path} is damaged or is not MNIST. {str(error) or repr(error)}\n"
+            "Delete it and fetch the data again."
+        ) from error
+
+
+def _from_npz(content):
+    arrays = np.load(io.BytesIO(content), allow_pickle=False)
+    return _verified(arrays[name] for name in _ARRAYS)
+
+
+def _verified(arrays):
+    contents = map(_to_idx, arrays)
+    return [_from_idx(c, file) for c, file in zip(contents, _SHA256, strict=True)]
+
+
+def _to_idx(array):
+    """Content of an original file: magic number, shape and pixels or labels."""
+    header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
+    return header + array.astype(np.uint8, casting="safe").tobytes()
+
+
+def _from_idx(content, file):
+    """The array in an original file whose checksum is right."""
+    if content.startswith(b"\x1f\x8b"):  # browsers unpack, but keep the suffix .gz
+        content = gzip.decompress(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != _SHA256[file]:
+        raise ValueError(
+            f"The SHA-256 checksum of {file} must be {_SHA256[file]}. Got {sha256} "
+            "instead."
+        )
+    n_dims = content[3]
+    shape = np.frombuffer(content, ">u4", n_dims, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+
+
+def _download(home):
+    try:
+        # The parser that does not need pandas.
         mnist = fetch_openml(
             "mnist_784", version=1, data_home=home, as_frame=False, parser="liac-arff"
         )
-    except Exception as error:  # a login page in place of JSON, say
+    except Exception as error:  # JSONDecodeError for a login page, for example
         reason = f"it could not be downloaded from OpenML ({error})"
         raise OSError(_missing(home, reason)) from error
-    return files.parsed(home / f"{_OPENML}*", files.parse_openml, mnist)
+    images = mnist.data.astype(np.uint8).reshape(-1, 28, 28)
+    labels = mnist.target.astype(np.uint8)
+    n = _N_TRAIN
+    arrays = _parse(
+        home / "openml", _verified, [images[:n], labels[:n], images[n:], labels[n:]]
+    )
+    temporary = home / f"mnist-{os.getpid()}.npz"
+    np.savez_compressed(temporary, **dict(zip(_ARRAYS, arrays, strict=True)))
+    os.replace(temporary, home / "mnist.npz")
+    return arrays
 
 
 def _missing(home, reason):
-    names = [part.idx for part in files.PARTS]
-    lines = [
-        f"MNIST is not in {home}, and {reason}. Put one of these there, or give the "
-        "folder that has it as data_home:",
-        "- mnist.npz, from "
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz; where "
-        'Keras has downloaded it, data_home="~/.keras/datasets" will do',
-        f"- {', '.join(names)}, each with .gz or without, from "
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ]
-    for folder in _IDX_FOLDERS:
-        absent = [p.idx for p in files.PARTS if not _find_idx(home / folder, p)]
-        if 0 < len(absent) < len(files.PARTS):
-            lines.append(f"{home / folder} has some, but not {', '.join(absent)}.")
-    return "\n".join(lines)
+    absent = [file for file in _SHA256 if not _find(home, file)]
+    return (
+        f"MNIST is not in {home}, and {reason}. Missing: mnist.npz, or "
+        f"{', '.join(absent)} (with or without .gz). Put them there, or pass the "
+        'folder that contains them as data_home, such as "~/.keras/datasets".\n'
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz\n"
+        "https://storage.googleapis.com/cvdf-datasets/mnist/"
+    )
