@@ -57,7 +57,7 @@ ax.set_title("Misread digits, of 100 each")
 probabilities = clf.predict_proba(X_test)
 confidence = probabilities.max(axis=1)
 worst = np.flatnonzero(wrong)[np.argsort(-confidence[wrong])][:20]
-display = DigitGridDisplay.from_predictions(X_test[worst], y_test[worst], read[worst])
+display = DigitGridDisplay.from_data(X_test[worst], y_test[worst], read[worst])
 display.ax_.set_title("Label → what was read, surest first")
 
 # %%

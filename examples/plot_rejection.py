@@ -71,7 +71,7 @@ plt.show()
 # The digits it is least sure of. People would like to see some of them, too.
 
 least = order[::-1][:30]
-DigitGridDisplay.from_predictions(X_test[least], y_test[least], y_pred[least])
+DigitGridDisplay.from_data(X_test[least], y_test[least], y_pred[least])
 plt.show()
 
 # %%

@@ -107,7 +107,7 @@ class TestDigitGridDisplay:
 
     def test_from_predictions_shows_what_is_wrong(self, digits):
         X, y_true = digits[0][:4], [1, 2, 3, 4]
-        display = DigitGridDisplay.from_predictions(X, y_true, [1, 7, 3, 4])
+        display = DigitGridDisplay.from_data(X, y_true, [1, 7, 3, 4])
 
         assert titles(display) == ["1 → 1", "2 → 7", "3 → 3", "4 → 4"]
         right, wrong = display.text_[0], display.text_[1]
@@ -195,7 +195,7 @@ class TestDigitGridDisplay:
     @pytest.mark.parametrize("container", [list, pd.Series, pl.Series, np.array])
     def test_string_labels(self, digits, container):
         X, y = digits[0][:3], container(["zero", "$1$", "two"])
-        display = DigitGridDisplay.from_predictions(X, y, container(["zero"] * 3))
+        display = DigitGridDisplay.from_data(X, y, container(["zero"] * 3))
         assert titles(display) == ["zero → zero", "$1$ → zero", "two → zero"]
         assert [text.get_weight() == "bold" for text in display.text_] == [0, 1, 1]
         display.figure_.canvas.draw()
@@ -251,7 +251,7 @@ class TestDigitGridDisplay:
     def test_titles_do_not_overlap(self, plt, digits, labels, size):
         ax = None if size is None else plt.subplots(figsize=size)[1]
         y = np.resize(list(labels), 30)
-        display = DigitGridDisplay.from_predictions(
+        display = DigitGridDisplay.from_data(
             digits[0][:30], y, np.resize(list(labels)[::-1], 30), ax=ax
         )
         display.figure_.canvas.draw()
@@ -305,7 +305,7 @@ class TestDigitGridDisplay:
         with pytest.raises(ValueError, match=r"numbers of samples: \[3, 2\]"):
             DigitGridDisplay.from_data(X, [1, 2])
         with pytest.raises(ValueError, match=r"numbers of samples: \[3, 3, 4\]"):
-            DigitGridDisplay.from_predictions(X, [1, 2, 3], [1, 2, 3, 4])
+            DigitGridDisplay.from_data(X, [1, 2, 3], [1, 2, 3, 4])
         with pytest.raises(ValueError, match=r"numbers of samples: \[3, 2\]"):
             DigitGridDisplay.from_estimator(DummyClassifier(), X, [1, 2])
 

@@ -2,8 +2,10 @@
 
 from math import ceil, isqrt, prod
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_scalar, column_or_1d
 from sklearn.utils.random import sample_without_replacement
@@ -11,6 +13,10 @@ from sklearn.utils.validation import indexable
 
 from skdigits._sklearn_compat import _safe_indexing
 from skdigits.plotting._matplotlib import import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from sklearn.base import BaseEstimator
 
 # Vermillion from the palette of Okabe and Ito, which colour-blind readers tell
 # apart from black and grey.
@@ -20,9 +26,8 @@ _WRONG_COLOR = "#d55e00"
 class DigitGridDisplay:
     """A grid of digit images, each with its label and prediction.
 
-    It is recommended to use :meth:`from_data`, :meth:`from_predictions` or
-    :meth:`from_estimator` to create a display. All parameters are stored as
-    attributes.
+    It is recommended to use :meth:`from_data` or :meth:`from_estimator` to create a
+    display. All parameters are stored as attributes.
 
     Parameters
     ----------
@@ -33,20 +38,19 @@ class DigitGridDisplay:
         The label of each image, written above it.
 
     y_pred : array-like of shape (n_images,), default=None
-        The prediction for each image, written beside its label. Where it differs
-        from the label the text is bold and a coloured frame surrounds the image.
+        The prediction for each image, written after its label. If it differs from the
+        label, the text is bold and the image has a coloured frame.
 
     Attributes
     ----------
     im_ : matplotlib AxesImage
-        The images side by side, drawn as one, so that they share one grey scale.
+        All images, drawn as one, so that they share one grey scale.
 
     text_ : list of matplotlib Text
-        What is written above the images; empty without labels.
+        The text above each image; empty without labels.
 
     frame_ : list of matplotlib Rectangle
-        The frame around each image, thick and coloured where the prediction is
-        wrong.
+        The frame around each image, thick and coloured if the prediction is wrong.
 
     ax_ : matplotlib Axes
         Axes with the grid.
@@ -57,7 +61,7 @@ class DigitGridDisplay:
     See Also
     --------
     LossCurveDisplay : The loss of a network against the epoch.
-    sklearn.metrics.ConfusionMatrixDisplay : Which digits are taken for which.
+    sklearn.metrics.ConfusionMatrixDisplay : Counts of labels and predictions.
 
     Examples
     --------
@@ -71,12 +75,25 @@ class DigitGridDisplay:
 
     __module__ = "skdigits.plotting"
 
-    def __init__(self, images, *, y_true=None, y_pred=None):
+    def __init__(
+        self,
+        images: NDArray,
+        *,
+        y_true: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
+    ) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
 
-    def plot(self, *, ax=None, n_cols=10, im_kw=None, text_kw=None):
+    def plot(
+        self,
+        *,
+        ax: "Axes | None" = None,
+        n_cols: int = 10,
+        im_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the grid.
 
         Parameters
@@ -88,12 +105,12 @@ class DigitGridDisplay:
             Number of images in a row.
 
         im_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow`, for example
-            `{"cmap": "viridis"}`. Default: dark ink on white paper, `"gray_r"`.
+            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow`. The default
+            colormap is `"gray_r"`, dark ink on white paper.
 
         text_kw : dict, default=None
             Keyword arguments for :meth:`matplotlib.axes.Axes.text`. By default the
-            font is as large as fits the images, up to 9 points.
+            font is as large as the images allow, up to 9 points.
 
         Returns
         -------
@@ -128,8 +145,8 @@ class DigitGridDisplay:
         n_cols = min(n_cols, n_images)
         n_rows = ceil(n_images / n_cols)
 
-        # One mosaic of equal cells inside a margin; what stays NaN is not painted.
-        # An image lies in the bottom of its cell, below its title.
+        # One mosaic of equal cells inside a margin; NaN is not painted. An image lies
+        # at the bottom of its cell, below its title.
         gap = max(1, round(0.12 * width))
         band = max(2, round(0.4 * height)) if titles else gap
         cell_height, cell_width = height + band, width + gap
@@ -207,20 +224,18 @@ class DigitGridDisplay:
     @classmethod
     def from_data(
         cls,
-        X,
-        y=None,
+        X: ArrayLike,
+        y_true: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
         *,
-        image_shape=None,
-        order="C",
-        n_images=40,
-        shuffle=False,
-        random_state=None,
-        ax=None,
-        n_cols=10,
-        im_kw=None,
-        text_kw=None,
-    ):
-        """Draw images, with their labels if given.
+        image_shape: tuple[int, int] | None = None,
+        order: Literal["C", "F"] = "C",
+        n_images: int = 40,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw images, with their labels and predictions if given.
 
         Only the rows that are drawn are read, so `X` may be a memory map or a
         sparse matrix of any length.
@@ -231,132 +246,31 @@ class DigitGridDisplay:
                 (n_samples, height, width)
             Images, as rows of pixels or as they are.
 
-        y : array-like of shape (n_samples,), default=None
-            Labels, written above the images.
-
-        image_shape : tuple of (height, width), default=None
-            Shape of the image in a row of `X`. If `None`, the images are square.
-
-        order : {"C", "F"}, default="C"
-            How a row of `X` holds its image: `"C"` for one line of pixels after
-            the other, `"F"` for one column after the other, as Matlab, Octave and
-            Fortran store matrices.
-
-        n_images : int, default=40
-            Number of images to draw; all where there are fewer.
-
-        shuffle : bool, default=False
-            Whether to draw a random sample of the rows rather than the first ones.
-
-        random_state : int, RandomState instance or None, default=None
-            Chooses the rows when `shuffle` is `True`. Pass an int for the same rows
-            in every call.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If `None`, a figure of fitting size is created.
-
-        n_cols : int, default=10
-            Number of images in a row of the grid.
-
-        im_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow`.
-
-        text_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.text`.
-
-        Returns
-        -------
-        DigitGridDisplay
-            The display that was drawn.
-
-        Raises
-        ------
-        ValueError
-            If the pixels cannot be arranged into images, some are not finite
-            numbers, or `X` and `y` differ in length.
-        ImportError
-            If matplotlib is not installed.
-
-        See Also
-        --------
-        DigitGridDisplay.from_estimator : Images with what an estimator predicts.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_digits
-        >>> from skdigits.plotting import DigitGridDisplay
-        >>> X, y = load_digits(return_X_y=True)
-        >>> display = DigitGridDisplay.from_data(X, y, shuffle=True, random_state=0)
-        >>> display.images.shape
-        (40, 8, 8)
-        """
-        X, y = _take(
-            X, y, n_images=n_images, shuffle=shuffle, random_state=random_state
-        )
-        display = cls(_to_images(X, image_shape, order), y_true=_to_labels(y))
-        return display.plot(ax=ax, n_cols=n_cols, im_kw=im_kw, text_kw=text_kw)
-
-    @classmethod
-    def from_predictions(
-        cls,
-        X,
-        y_true,
-        y_pred,
-        *,
-        image_shape=None,
-        order="C",
-        n_images=40,
-        shuffle=False,
-        random_state=None,
-        ax=None,
-        n_cols=10,
-        im_kw=None,
-        text_kw=None,
-    ):
-        """Draw images with label and prediction, the wrong ones standing out.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
-                (n_samples, height, width)
-            Images, as rows of pixels or as they are.
-
-        y_true : array-like of shape (n_samples,)
+        y_true : array-like of shape (n_samples,), default=None
             Labels.
 
-        y_pred : array-like of shape (n_samples,)
-            Predictions. Where one differs from the label the text is bold and a
-            coloured frame surrounds the image.
+        y_pred : array-like of shape (n_samples,), default=None
+            Predictions, drawn only with `y_true`.
 
         image_shape : tuple of (height, width), default=None
             Shape of the image in a row of `X`. If `None`, the images are square.
 
         order : {"C", "F"}, default="C"
-            How a row of `X` holds its image: `"C"` for one line of pixels after
-            the other, `"F"` for one column after the other, as Matlab, Octave and
-            Fortran store matrices.
+            Order of the pixels in a row of `X`: `"C"` for one line after the other,
+            `"F"` for one column after the other, as Matlab, Octave and Fortran store
+            matrices.
 
         n_images : int, default=40
-            Number of images to draw; all where there are fewer.
+            Maximum number of images to draw.
 
         shuffle : bool, default=False
             Whether to draw a random sample of the rows rather than the first ones.
 
         random_state : int, RandomState instance or None, default=None
-            Chooses the rows when `shuffle` is `True`. Pass an int for the same rows
-            in every call.
+            Seed for `shuffle`. Pass an int for the same rows in every call.
 
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If `None`, a figure of fitting size is created.
-
-        n_cols : int, default=10
-            Number of images in a row of the grid.
-
-        im_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow`.
-
-        text_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.text`.
+        **kwargs : dict
+            Parameters of :meth:`plot`.
 
         Returns
         -------
@@ -373,11 +287,11 @@ class DigitGridDisplay:
 
         See Also
         --------
-        DigitGridDisplay.from_estimator : Let an estimator make the predictions.
+        DigitGridDisplay.from_estimator : Draw the predictions of an estimator.
 
         Examples
         --------
-        Only the digits that a classifier gets wrong:
+        The first digits that a classifier gets wrong:
 
         >>> from sklearn.datasets import load_digits
         >>> from sklearn.model_selection import cross_val_predict
@@ -386,50 +300,38 @@ class DigitGridDisplay:
         >>> X, y = load_digits(return_X_y=True)
         >>> y_pred = cross_val_predict(GaussianNB(), X, y)
         >>> wrong = y_pred != y
-        >>> display = DigitGridDisplay.from_predictions(
-        ...     X[wrong], y[wrong], y_pred[wrong], n_images=20
-        ... )
-        >>> len(display.text_)
-        20
+        >>> display = DigitGridDisplay.from_data(X[wrong], y[wrong], y_pred[wrong])
+        >>> display.images.shape
+        (40, 8, 8)
         """
         X, y_true, y_pred = _take(
-            X,
-            y_true,
-            y_pred,
+            *(X, y_true, y_pred),
             n_images=n_images,
             shuffle=shuffle,
             random_state=random_state,
         )
-        display = cls(
-            _to_images(X, image_shape, order),
-            y_true=_to_labels(y_true),
-            y_pred=_to_labels(y_pred),
-        )
-        return display.plot(ax=ax, n_cols=n_cols, im_kw=im_kw, text_kw=text_kw)
+        images = _to_images(X, image_shape, order)
+        display = cls(images, y_true=_to_labels(y_true), y_pred=_to_labels(y_pred))
+        return display.plot(**kwargs)
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: "BaseEstimator",
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        image_shape=None,
-        order="C",
-        n_images=40,
-        shuffle=False,
-        random_state=None,
-        ax=None,
-        n_cols=10,
-        im_kw=None,
-        text_kw=None,
-    ):
-        """Draw images with label and what an estimator predicts.
+        n_images: int = 40,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw images with their labels and the predictions of an estimator.
 
         Parameters
         ----------
         estimator : estimator instance
-            Fitted classifier. It predicts the images that are drawn, no others.
+            Fitted classifier. It predicts only the images that are drawn.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features) or \
                 (n_samples, height, width)
@@ -438,35 +340,11 @@ class DigitGridDisplay:
         y : array-like of shape (n_samples,)
             Labels.
 
-        image_shape : tuple of (height, width), default=None
-            Shape of the image in a row of `X`. If `None`, the images are square.
+        n_images, shuffle, random_state : int, bool, and int or RandomState instance
+            See :meth:`from_data`.
 
-        order : {"C", "F"}, default="C"
-            How a row of `X` holds its image: `"C"` for one line of pixels after
-            the other, `"F"` for one column after the other, as Matlab, Octave and
-            Fortran store matrices.
-
-        n_images : int, default=40
-            Number of images to draw; all where there are fewer.
-
-        shuffle : bool, default=False
-            Whether to draw a random sample of the rows rather than the first ones.
-
-        random_state : int, RandomState instance or None, default=None
-            Chooses the rows when `shuffle` is `True`. Pass an int for the same rows
-            in every call.
-
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If `None`, a figure of fitting size is created.
-
-        n_cols : int, default=10
-            Number of images in a row of the grid.
-
-        im_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow`.
-
-        text_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.text`.
+        **kwargs : dict
+            Other parameters of :meth:`from_data` and :meth:`plot`.
 
         Returns
         -------
@@ -485,7 +363,7 @@ class DigitGridDisplay:
 
         See Also
         --------
-        DigitGridDisplay.from_predictions : Images with predictions made before.
+        DigitGridDisplay.from_data : Draw given predictions, or only images.
 
         Examples
         --------
@@ -501,18 +379,7 @@ class DigitGridDisplay:
         X, y = _take(
             X, y, n_images=n_images, shuffle=shuffle, random_state=random_state
         )
-        return cls.from_predictions(
-            X,
-            y,
-            estimator.predict(X),
-            image_shape=image_shape,
-            order=order,
-            n_images=n_images,
-            ax=ax,
-            n_cols=n_cols,
-            im_kw=im_kw,
-            text_kw=text_kw,
-        )
+        return cls.from_data(X, y, estimator.predict(X), n_images=n_images, **kwargs)
 
 
 def _take(*arrays, n_images, shuffle, random_state):
@@ -558,7 +425,7 @@ def _to_images(X, image_shape, order):
         valid = valid and prod(image_shape) == n_features
     if not valid:
         raise ValueError(
-            f"`image_shape` must suit X of shape (n_samples, "
+            f"`image_shape` must match X of shape (n_samples, "
             f"{', '.join(map(str, X.shape[1:]))}). Got {image_shape} instead."
         )
     height, width = image_shape
