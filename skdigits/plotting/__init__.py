@@ -1,6 +1,6 @@
-"""Pictures of digits and of training, in scikit-learn's Display convention.
+"""Figures of digits and of training, in scikit-learn's Display convention.
 
-Matplotlib is imported when something is drawn, never before.
+Matplotlib is imported only when something is drawn.
 """
 
 from skdigits.plotting._digit_grid import DigitGridDisplay

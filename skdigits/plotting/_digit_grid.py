@@ -340,8 +340,14 @@ class DigitGridDisplay:
         y : array-like of shape (n_samples,)
             Labels.
 
-        n_images, shuffle, random_state : int, bool, and int or RandomState instance
-            See :meth:`from_data`.
+        n_images : int, default=40
+            Maximum number of images to draw.
+
+        shuffle : bool, default=False
+            Whether to draw a random sample of the rows rather than the first ones.
+
+        random_state : int, RandomState instance or None, default=None
+            Seed for `shuffle`.
 
         **kwargs : dict
             Other parameters of :meth:`from_data` and :meth:`plot`.

@@ -1,10 +1,21 @@
-"""DigitReadingDisplay: a page, what was read on it, and what the network saw."""
+"""DigitReadingDisplay: a page, its reading, and the input of the network."""
+
+import os
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from skdigits.images import load_image, read_digits
+from skdigits.images import PageReading, load_image, read_digits
 from skdigits.plotting._digit_grid import DigitGridDisplay
 from skdigits.plotting._matplotlib import import_pyplot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from PIL.Image import Image
+    from sklearn.base import BaseEstimator
 
 # Blue and vermillion from the palette of Okabe and Ito, which colour-blind readers
 # tell apart.
@@ -13,7 +24,7 @@ _UNSURE_COLOR = "#d55e00"
 
 
 class DigitReadingDisplay:
-    """A page with what was read on it, and beside it what the network saw.
+    """A page with the digits read on it, and the images that the network saw.
 
     It is recommended to use :meth:`from_image` to create a display. All parameters are
     stored as attributes.
@@ -24,7 +35,7 @@ class DigitReadingDisplay:
         The page, from 0 for black to 1 for white.
 
     reading : skdigits.images.PageReading
-        What was read on it.
+        The reading of the page.
 
     Attributes
     ----------
@@ -32,25 +43,23 @@ class DigitReadingDisplay:
         The page.
 
     box_ : list of matplotlib Rectangle
-        A box around each digit, dashed and in another colour where it is unsure or
-        cut.
+        The box of each digit, dashed and in another colour unless its status is "ok".
 
     text_ : list of matplotlib Text
-        Above each box its reading, with a question mark where it is unsure.
+        The label of each digit, followed by a question mark unless its status is "ok".
 
     digits_ : DigitGridDisplay or None
-        The normalised pictures, each with label and confidence. None if there are no
-        digits.
+        The normalised images, with label and confidence. None if there are no digits.
 
     axes_ : ndarray of matplotlib Axes of shape (2,)
-        Axes with the page, and with what the network saw.
+        Axes with the page and with the normalised images.
 
     figure_ : matplotlib Figure
         Figure containing both.
 
     See Also
     --------
-    skdigits.images.read_digits : Reads a page.
+    skdigits.images.read_digits : Read a page.
     DigitGridDisplay : A grid of digit images.
 
     Examples
@@ -67,12 +76,18 @@ class DigitReadingDisplay:
 
     __module__ = "skdigits.plotting"
 
-    def __init__(self, image, reading):
+    def __init__(self, image: NDArray, reading: PageReading) -> None:
         self.image = image
         self.reading = reading
 
-    def plot(self, *, axes=None, im_kw=None, text_kw=None):
-        """Draw page and digits.
+    def plot(
+        self,
+        *,
+        axes: "Sequence[Axes] | None" = None,
+        im_kw: dict[str, Any] | None = None,
+        text_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the page and the digits.
 
         Parameters
         ----------
@@ -84,7 +99,7 @@ class DigitReadingDisplay:
             Keyword arguments for :meth:`matplotlib.axes.Axes.imshow` of the page.
 
         text_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.text` of the readings on
+            Keyword arguments for :meth:`matplotlib.axes.Axes.text` of the labels on
             the page.
 
         Returns
@@ -165,12 +180,12 @@ class DigitReadingDisplay:
         return self
 
     def _draw_digits(self, ax):
-        """Draw what the network saw, in about the proportions of the axes."""
+        """Draw the normalised images in about the proportions of the axes."""
         digits = self.reading.digits
         titles = [f"{digit.label} {digit.confidence:.0%}" for digit in digits]
         images = np.stack([digit.image for digit in digits])
         width, height = ax.get_window_extent().size
-        # A picture with its title is half as high again as it is wide.
+        # With its title, an image is 1.4 times as high as it is wide.
         n_cols = max(1, round(np.sqrt(len(digits) * 1.4 * width / height)))
         grid = DigitGridDisplay(images, y_true=titles).plot(ax=ax, n_cols=n_cols)
         for digit, text, frame in zip(digits, grid.text_, grid.frame_, strict=True):
@@ -182,38 +197,28 @@ class DigitReadingDisplay:
     @classmethod
     def from_image(
         cls,
-        image,
-        estimator=None,
+        image: "str | os.PathLike[str] | IO[bytes] | Image | ArrayLike",
+        estimator: "BaseEstimator | None" = None,
         *,
-        min_confidence=0.5,
-        axes=None,
-        im_kw=None,
-        text_kw=None,
-    ):
+        min_confidence: float = 0.5,
+        **kwargs: Any,
+    ) -> Self:
         """Read a page and draw it.
 
         Parameters
         ----------
         image : str, path-like, file object, PIL.Image.Image or array-like
-            What :func:`skdigits.images.load_image` takes.
+            The page, see :func:`skdigits.images.load_image`.
 
         estimator : estimator instance, default=None
-            What :func:`skdigits.images.read_digits` takes. None for the network that
-            comes with the package.
+            The classifier, see :func:`skdigits.images.read_digits`. If `None`, the
+            pretrained network.
 
         min_confidence : float, default=0.5
-            Digits that are less probable than that are marked as unsure, in [0, 1].
+            Digits of a lower probability are marked as unsure, in [0, 1].
 
-        axes : array-like of two matplotlib Axes, default=None
-            Axes for the page and for the digits. If `None`, a figure of fitting size
-            is created.
-
-        im_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.imshow` of the page.
-
-        text_kw : dict, default=None
-            Keyword arguments for :meth:`matplotlib.axes.Axes.text` of the readings on
-            the page.
+        **kwargs : dict
+            Parameters of :meth:`plot`.
 
         Returns
         -------
@@ -223,13 +228,13 @@ class DigitReadingDisplay:
         Raises
         ------
         skdigits.images.ImageError
-            If the picture cannot be read.
+            If the image cannot be read.
         ImportError
             If matplotlib is not installed.
 
         See Also
         --------
-        DigitReadingDisplay.plot : Draw what was read before.
+        DigitReadingDisplay.plot : Draw an existing reading.
 
         Examples
         --------
@@ -243,7 +248,7 @@ class DigitReadingDisplay:
         """
         grey = load_image(image)
         reading = read_digits(grey, estimator, min_confidence=min_confidence)
-        return cls(grey, reading).plot(axes=axes, im_kw=im_kw, text_kw=text_kw)
+        return cls(grey, reading).plot(**kwargs)
 
 
 def _new_axes(plt, shape, has_digits):

@@ -1,9 +1,16 @@
-"""LossCurveDisplay: how training went."""
+"""LossCurveDisplay: loss and validation score of each epoch."""
 
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits.plotting._matplotlib import import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from sklearn.base import BaseEstimator
 
 
 class LossCurveDisplay:
@@ -21,16 +28,16 @@ class LossCurveDisplay:
         Loss on the validation data after each epoch.
 
     validation_scores : array-like of shape (n_epochs,), default=None
-        Score on the validation data after each epoch, drawn on an axis of its own.
+        Score on the validation data after each epoch, drawn on a second y-axis.
 
     best_epoch : int, default=None
-        The epoch whose weights were kept, counted from 1. Marked by a vertical line
-        if there is a validation loss or score.
+        The epoch of the final weights, counted from 1. Marked by a vertical line if
+        there is a validation loss or score.
 
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
-        The curves, in the order of the parameters, without the absent ones.
+        The curves that were given, in the order of the parameters.
 
     best_epoch_line_ : matplotlib Line2D or None
         The line that marks the best epoch.
@@ -63,18 +70,20 @@ class LossCurveDisplay:
 
     def __init__(
         self,
-        loss_curve,
+        loss_curve: ArrayLike,
         *,
-        validation_loss_curve=None,
-        validation_scores=None,
-        best_epoch=None,
-    ):
+        validation_loss_curve: ArrayLike | None = None,
+        validation_scores: ArrayLike | None = None,
+        best_epoch: int | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.validation_scores = validation_scores
         self.best_epoch = best_epoch
 
-    def plot(self, *, ax=None, line_kw=None):
+    def plot(
+        self, *, ax: "Axes | None" = None, line_kw: dict[str, Any] | None = None
+    ) -> Self:
         """Draw the curves.
 
         Parameters
@@ -97,7 +106,7 @@ class LossCurveDisplay:
 
         See Also
         --------
-        LossCurveDisplay.from_estimator : Draw what an estimator recorded.
+        LossCurveDisplay.from_estimator : Draw the loss of an estimator.
 
         Examples
         --------
@@ -153,8 +162,14 @@ class LossCurveDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, line_kw=None):
-        """Draw what an estimator recorded while it was trained.
+    def from_estimator(
+        cls,
+        estimator: "BaseEstimator",
+        *,
+        ax: "Axes | None" = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the loss that an estimator recorded during training.
 
         Parameters
         ----------

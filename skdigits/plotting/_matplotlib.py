@@ -1,7 +1,9 @@
-"""Matplotlib, imported where something is drawn."""
+"""Matplotlib, imported only when something is drawn."""
+
+from typing import Any
 
 
-def import_pyplot(caller):
+def import_pyplot(caller: str) -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
