@@ -72,7 +72,7 @@ def test_several_pages(run, folder):
     texts = [read_digits(folder / f"page{seed}.jpg").text for seed in (0, 1)]
     headings = [f"==> {folder / name} <==\n" for name in ("page0.jpg", "page1.jpg")]
     assert out == "".join(f"{h}{t}\n" for h, t in zip(headings, texts, strict=True))
-    assert "photo" in err  # the progress bar
+    assert "image" in err  # the progress bar
 
 
 def test_no_digits(run):
@@ -97,7 +97,7 @@ def test_json(run, folder):
     assert "is not an image" in failure["error"]
 
 
-def test_bad_files_are_reported_and_the_rest_goes_on(run, folder):
+def test_bad_files_are_reported_and_the_others_are_read(run, folder):
     status, out, err = run("notes.txt", "missing.jpg", "page0.jpg")
     assert status == 1
     assert read_digits(folder / "page0.jpg").text in out
@@ -124,9 +124,9 @@ def test_each_bad_file_is_one_line(run, folder, name):
     assert "Traceback" not in err
 
 
-def test_picture(run, tmp_path):
+def test_figure(run, tmp_path):
     pytest.importorskip("matplotlib").use("Agg")
-    status, out, _ = run("page0.jpg", "--picture", tmp_path / "out.png")
+    status, out, _ = run("page0.jpg", "--figure", tmp_path / "out.png")
     assert status == 0
     assert out
     with Image.open(tmp_path / "out.png") as picture:
@@ -150,10 +150,10 @@ def test_own_model(run, folder):
         (["--model", "notes.txt"], "cannot be used"),
         (["--model", "small.joblib"], "rows of 64"),
         (["--model", "foreign.skops"], "cannot be used"),
-        (["page1.jpg", "--picture", "out.png"], "draws one PHOTO. Got 2"),
+        (["page1.jpg", "--figure", "out.png"], "draws one IMAGE. Got 2"),
     ],
 )
-def test_what_cannot_begin(run, arguments, message):
+def test_unusable_arguments(run, arguments, message):
     status, out, err = run("page0.jpg", *arguments)
     assert (status, out) == (2, "")
     assert message in err
@@ -180,4 +180,4 @@ def test_as_a_program(folder):
     assert done.stdout == read_digits(folder / "page0.jpg").text + "\n"
     assert run("--version").stdout.strip() == skdigits.__version__
     assert run().returncode == 2
-    assert "PHOTO" in run("read", "--help").stdout
+    assert "IMAGE" in run("read", "--help").stdout
