@@ -1,9 +1,11 @@
-"""Averages over several predictions of one classifier."""
+"""Averages of several predictions of one classifier."""
 
 from copy import copy
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -32,35 +34,35 @@ from skdigits.augmentation._warp import Distortion, distort
 
 __all__ = ["DistortionAveragingClassifier"]
 
-# Rows that are distorted at a time: what they take stays in the cache.
+# Number of rows distorted at once: small enough for the processor's cache.
 _ROWS_AT_A_TIME = 256
 
 
 class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Classifier that averages its predictions over distorted copies of an image.
+    """Classifier that averages predictions over distorted copies of an image.
 
-    Also called test-time augmentation. A network that was trained on distorted images
-    errs less often on the average of several forms of a digit than on the digit alone,
-    at the price of as many predictions.
+    This is known as test-time augmentation. A network trained on distorted images is
+    more accurate if its predictions are averaged over distorted copies; prediction
+    takes ``n_copies + 1`` times as long.
 
     Parameters
     ----------
     estimator : estimator
-        Classifier of images, with `predict_proba`. One that is fitted already goes in
-        as ``sklearn.frozen.FrozenEstimator(estimator)``.
+        Classifier of images with `predict_proba`. Wrap a fitted one as
+        ``sklearn.frozen.FrozenEstimator(estimator)`` to keep it as it is.
 
     distortion : RandomDistortion, default=None
-        Where the copies come from. None for ``RandomDistortion()``.
+        The distortion of the copies. If None, ``RandomDistortion()``.
 
     strength : float, default=0.5
-        Factor to all strengths of `distortion`, in [0, 10].
+        Factor on all strengths of `distortion`, in [0, 10].
 
     n_copies : int, default=16
-        Number of distorted copies. The image itself comes on top.
+        Number of distorted copies, in addition to the original image.
 
     random_state : int, RandomState instance or None, default=None
-        Where the distortions come from. They are drawn in `fit`, and every image gets
-        the same.
+        Seed of the distortions. They are drawn in `fit` and are the same for all
+        images.
 
     Attributes
     ----------
@@ -74,18 +76,19 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during fit, where `X` has names that are strings.
+        Names of features seen during fit. Defined only if `X` has feature names that
+        are all strings.
 
     distortion_ : RandomDistortion
-        Where the copies came from.
+        The distortion of the copies.
 
     coefficients_ : ndarray of shape (n_copies, 2, n_terms)
-        The distortions: factors of the fields that displacements are sums of.
+        Coefficients of the displacement fields of each copy, along y and x.
 
     See Also
     --------
-    skdigits.augmentation.RandomDistortion : The distortions.
-    sklearn.ensemble.VotingClassifier : The average of several classifiers.
+    skdigits.augmentation.RandomDistortion : Random distortions of images.
+    sklearn.ensemble.VotingClassifier : Average of several classifiers.
 
     Examples
     --------
@@ -111,13 +114,13 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
 
     def __init__(
         self,
-        estimator,
-        distortion=None,
+        estimator: BaseEstimator,
+        distortion: RandomDistortion | None = None,
         *,
-        strength=0.5,
-        n_copies=16,
-        random_state=None,
-    ):
+        strength: float = 0.5,
+        n_copies: int = 16,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.distortion = distortion
         self.strength = strength
@@ -126,27 +129,27 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Not allow_nan: interpolation would spread a missing value.
+        # Not allow_nan: interpolation spreads a missing value.
         inner = get_tags(self.estimator)
         tags.input_tags.sparse = inner.input_tags.sparse
         tags.input_tags.positive_only = inner.input_tags.positive_only
         return tags
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **fit_params):
-        """Fit the classifier, and draw the distortions.
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
+        """Fit the classifier and draw the distortions.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, one row per image; sparse where `estimator` takes sparse data.
+            Images, one row per image; sparse if `estimator` accepts sparse data.
 
         y : array-like of shape (n_samples,)
             Labels.
 
         **fit_params : dict
-            Passed to the `fit` of `estimator`; with metadata routing enabled, what it
-            requests of them.
+            Passed to the `fit` of `estimator`; with metadata routing enabled, only
+            those that it requests.
 
         Returns
         -------
@@ -156,8 +159,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         Raises
         ------
         ValueError
-            If a parameter is not as described, the rows of `X` are no images of
-            the distortion's `image_shape`, or `estimator` refuses the data.
+            If a parameter or the data is invalid, or if the distortion's `image_shape`
+            does not match the number of features. The estimator is left unchanged.
 
         Examples
         --------
@@ -171,12 +174,12 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         >>> averaging.fit(X, y).coefficients_.shape[:2]
         (4, 2)
         """
-        fitted = copy(self)  # taken over when nothing has failed
+        fitted = copy(self)  # replaces self unless something fails
         _, y = check_images(fitted, X, y, reset=True)
         check_classification_targets(y)
         strengths = RandomDistortion() if self.distortion is None else self.distortion
         fitted.distortion_ = clone(strengths)
-        # In double precision, which `predict_proba` rounds where X has less.
+        # In double precision; `predict_proba` rounds them to the dtype of X.
         distortion = Distortion(fitted.distortion_, fitted.n_features_in_, np.float64)
         rng = np.random.default_rng(draw_seed(self.random_state))
         fitted.coefficients_ = distortion.coefficients(
@@ -186,19 +189,19 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params).estimator.fit
         fitted.estimator_ = clone(self.estimator).fit(X, y, **routed)
-        # An estimator that was fitted before may want other features.
+        # An estimator that was fitted before may expect other features.
         validate_data(fitted.estimator_, X, y, reset=False, skip_check_array=True)
         fitted.classes_ = fitted.estimator_.classes_
         self.__dict__ = vars(fitted)
         return self
 
-    def get_metadata_routing(self):
-        """What `fit` passes on.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get the metadata routing of this object.
 
         Returns
         -------
         sklearn.utils.metadata_routing.MetadataRouter
-            Of the `fit` of `estimator`, and of `score`.
+            The routing of the `fit` of `estimator`, and of `score`.
 
         Examples
         --------
@@ -214,24 +217,24 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
-    def predict_proba(self, X):
-        """Probability of each class, averaged over the image and its copies.
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict class probabilities, averaged over each image and its copies.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, one row per image; sparse where `estimator` takes sparse data.
+            Images, one row per image; sparse if `estimator` accepts sparse data.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Means of the probabilities that `estimator_` gives.
+            Mean of the probabilities that `estimator_` predicts.
 
         Raises
         ------
         ValueError
-            If `X` has another number of features than in fit, or values that are
-            not finite.
+            If the number of features differs from that seen in `fit`, or `X` contains
+            NaN or infinity.
 
         Examples
         --------
@@ -247,39 +250,40 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         check_is_fitted(self)
         rows = check_images(self, X, reset=False)
         total = self.estimator_.predict_proba(X)
-        # A copy to add to, in floating point whatever the classifier returns.
+        # A floating copy to add to, whatever the classifier returns.
         total = total.astype(np.result_type(total, np.float32))
         single = rows.dtype == np.uint8 or rows.dtype == np.float32
         dtype = np.float32 if single else np.float64
         distortion = Distortion(self.distortion_, self.n_features_in_, dtype)
         terms, shape = distortion.terms, distortion.image_shape
         for start in range(0, rows.shape[0], _ROWS_AT_A_TIME):
-            some = slice(start, start + _ROWS_AT_A_TIME)
-            images = rows[some].astype(dtype)
+            block = slice(start, start + _ROWS_AT_A_TIME)
+            images = rows[block].astype(dtype)
             if hasattr(images, "toarray"):
                 images = images.toarray()
-            for of_copy in self.coefficients_.astype(dtype):
-                copies = distort(np, images, of_copy[None], terms, shape)
-                total[some] += self.estimator_.predict_proba(_framed(copies, X))
+            for coefficients in self.coefficients_.astype(dtype):
+                copies = distort(np, images, coefficients[None], terms, shape)
+                total[block] += self.estimator_.predict_proba(_like(X, copies))
         return total / (len(self.coefficients_) + 1)
 
-    def predict(self, X):
-        """Class of the highest averaged probability.
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of the highest averaged probability.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Images, one row per image; sparse where `estimator` takes sparse data.
+            Images, one row per image; sparse if `estimator` accepts sparse data.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels out of `classes_`.
+            Predicted labels.
 
         Raises
         ------
         ValueError
-            As `predict_proba` does.
+            If the number of features differs from that seen in `fit`, or `X` contains
+            NaN or infinity.
 
         Examples
         --------
@@ -296,8 +300,8 @@ class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEst
         return self.classes_[P.argmax(axis=1)]
 
 
-def _framed(rows, X):
-    """Rows in a data frame, where `X` is one of pandas or polars."""
+def _like(X, rows):
+    """Rows as a data frame of pandas or polars if `X` is one."""
     if hasattr(X, "iloc"):
         return type(X)(rows, columns=X.columns)
     if hasattr(X, "with_columns"):

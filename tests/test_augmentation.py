@@ -141,7 +141,7 @@ def test_elastic_displacements_are_as_documented():
     assert abs(np.corrcoef(dy[:, 6, 6], dx[:, 6, 6])[0, 1]) < 0.06
 
 
-def test_what_comes_in_from_outside_is_zero():
+def test_pixels_from_outside_are_zero():
     white = np.ones((1, 28 * 28))
     moved = only(translation=6).sample(white, 200, 0).reshape(-1, 28, 28)
     assert moved.min() == 0
@@ -183,7 +183,7 @@ def test_images_need_not_be_square():
         np.testing.assert_allclose(field.std(axis=0), 0.5, rtol=0.1)
 
 
-def test_sample_gives_the_forms_of_each_image_together(digits):
+def test_sample_returns_the_copies_of_each_image_together(digits):
     images = digits[0][:7]
     distorted = only(rotation=10, translation=0.3).sample(images, 3, 0)
     assert distorted.shape == (21, 64)
@@ -202,7 +202,7 @@ def test_sample_repeats_with_its_random_state(digits):
     assert not np.array_equal(distortion.sample(images, 2, state), first)
 
 
-def test_sample_draws_anew_without_random_state(digits):
+def test_sample_without_random_state_differs(digits):
     shared = check_random_state(None)
     state = shared.get_state()
     first, second = (RandomDistortion().sample(digits[0]) for _ in range(2))
@@ -243,7 +243,7 @@ def test_compiled_form_agrees_with_numpy():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_strongest_distortions_give_images_still(digits, dtype):
+def test_the_strongest_distortions_give_finite_images(digits, dtype):
     strongest = RandomDistortion(180, 10, 0.999, 1000, 0.5, 1000)
     distorted = strongest.sample(digits[0].astype(dtype), 5, random_state=0)
     assert distorted.min() >= 0
@@ -255,7 +255,7 @@ def test_the_strongest_distortions_give_images_still(digits, dtype):
 # Parameters
 
 
-def test_is_a_parameter_object():
+def test_get_params_set_params_and_clone():
     distortion = RandomDistortion(rotation=5)
     assert distortion.get_params()["rotation"] == 5
     assert clone(distortion).set_params(shear=0.1).get_params() == {
@@ -273,20 +273,17 @@ def test_is_a_parameter_object():
     assert "RandomDistortion" in clf._repr_html_()
 
 
-BAD_PARAMETERS = {
-    "rotation": [-1, 181, "12", None, np.nan],
-    "shear": [-0.1, np.inf, 11, "0.2"],
-    "scale": [-0.1, 1.0, None],
-    "translation": [-1, np.nan, 1001],
-    "elastic_sigma": [0, 0.4, -5, 1001],
-    "elastic_std": [-1, "1", 1e38],
-    "final_strength": [-0.1, 1.1],
-}
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
+    [
+        ("rotation", 181),
+        ("shear", np.inf),
+        ("scale", 1.0),
+        ("translation", np.nan),
+        ("elastic_sigma", 0.4),
+        ("elastic_std", "1"),
+        ("final_strength", 1.1),
+    ],
 )
 def test_parameters_out_of_range_are_refused(digits, name, value):
     distortion = RandomDistortion(**{name: value})
@@ -299,8 +296,8 @@ def test_parameters_out_of_range_are_refused(digits, name, value):
     assert not hasattr(clf, "coefs_")
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, None, "3"])
-def test_number_of_forms_must_be_positive(digits, n):
+@pytest.mark.parametrize("n", [0, 1.5])
+def test_sample_n_must_be_positive(digits, n):
     with pytest.raises(
         ValueError, match=r"The 'n' parameter of RandomDistortion\.sample"
     ):
@@ -310,21 +307,11 @@ def test_number_of_forms_must_be_positive(digits, n):
 @pytest.mark.parametrize(
     "shape",
     [
-        (8, 9),
-        (64,),
-        (4, 4, 4),
-        (-8, -8),
-        (8, -8),
-        (-1, -1),
-        (9, -1),
-        (0, -1),
-        (8.0, 8.0),
-        64,
-        "8x8",
-        ("8", "8"),
+        *((8, 9), (64,), (4, 4, 4), (-8, -8), (-1, -1), (9, -1), (0, -1)),
+        *((8.0, 8.0), 64, "8x8"),
     ],
 )
-def test_shapes_that_are_not_those_of_the_images_are_refused(digits, shape):
+def test_image_shape_that_does_not_match_is_refused(digits, shape):
     distortion = RandomDistortion(image_shape=shape)
     with pytest.raises(ValueError, match="image_shape"):
         distortion.sample(digits[0])
@@ -333,10 +320,10 @@ def test_shapes_that_are_not_those_of_the_images_are_refused(digits, shape):
         clf.fit(*digits)
 
 
-def test_images_that_are_not_square_need_a_shape(digits):
+def test_images_that_are_not_square_need_image_shape(digits):
     X, y = digits[0][:, :60], digits[1]
     clf = classifier(augment=RandomDistortion(), max_iter=2)
-    with pytest.raises(ValueError, match="60 features are not a square number"):
+    with pytest.raises(ValueError, match="Got 60 features, which is not a square"):
         clf.fit(X, y)
     with pytest.raises(ValueError, match=r"Pass image_shape=\(height, width\)"):
         RandomDistortion().sample(X, random_state=0)
@@ -345,7 +332,7 @@ def test_images_that_are_not_square_need_a_shape(digits):
 
 
 @pytest.mark.parametrize("shape", [(6, -1), (-1, 10)])
-def test_one_side_may_follow_from_the_number_of_features(digits, shape):
+def test_image_shape_of_minus_1_is_inferred(digits, shape):
     X = digits[0][:, :60]
     whole, rest = (
         RandomDistortion(image_shape=either).sample(X, random_state=0)
@@ -355,7 +342,7 @@ def test_one_side_may_follow_from_the_number_of_features(digits, shape):
 
 
 @pytest.mark.parametrize("augment", [RandomDistortion, "distort", True, MinMaxScaler()])
-def test_only_a_random_distortion_is_taken(digits, augment):
+def test_augment_must_be_a_random_distortion(digits, augment):
     clf = DigitMLPClassifier(augment=augment, random_state=0)
     with pytest.raises(ValueError, match="The 'augment' parameter"):
         clf.fit(*digits)
@@ -382,14 +369,14 @@ def standing_still(**params):
     return classifier(learning_rate_init=1e-12, shuffle=False, **params)
 
 
-def test_every_epoch_has_images_of_its_own(digits):
+def test_every_epoch_is_distorted_differently(digits):
     losses = standing_still(max_iter=5).fit(*digits).loss_curve_
     assert len(np.unique(np.round(losses, 6))) == 5
     unchanging = standing_still(max_iter=5, augment=None).fit(*digits).loss_curve_
     assert np.ptp(unchanging) < 1e-6
 
 
-def test_every_batch_and_image_has_a_form_of_its_own(digits):
+def test_every_image_of_a_batch_is_distorted_differently(digits):
     # Forty times the same image, in batches of 8. Only five of them count.
     X, y = np.repeat(digits[0][:1], 40, axis=0), np.arange(40) % 2
     losses = []
@@ -401,7 +388,7 @@ def test_every_batch_and_image_has_a_form_of_its_own(digits):
     assert len(np.unique(np.round(losses, 6))) == len(losses)
 
 
-def test_random_state_decides(digits):
+def test_random_state_of_augment(digits):
     first, second, other = (
         classifier(random_state=seed).fit(*digits) for seed in (0, 0, 1)
     )
@@ -409,14 +396,14 @@ def test_random_state_decides(digits):
     assert not np.array_equal(first.coefs_[0], other.coefs_[0])
 
 
-def test_no_strength_trains_as_without(digits):
+def test_augment_of_no_strength_trains_as_augment_none(digits):
     plain = classifier(augment=None).fit(*digits)
     distorted = classifier(augment=only()).fit(*digits)
     np.testing.assert_allclose(distorted.loss_curve_, plain.loss_curve_, rtol=1e-5)
     np.testing.assert_allclose(distorted.coefs_[0], plain.coefs_[0], atol=1e-5)
 
 
-def test_learns_to_read_what_is_moved(digits):
+def test_augment_makes_predictions_robust_to_translation(digits):
     X, y = digits
     moved = only(translation=1.5).sample(X, 3, random_state=1)
     labels = np.repeat(y, 3)
@@ -428,7 +415,7 @@ def test_learns_to_read_what_is_moved(digits):
     assert trained.score(moved, labels) > plain.score(moved, labels) + 0.1
 
 
-def test_strength_falls_to_ease_in_the_last_quarter(digits):
+def test_strength_decays_to_final_strength_in_the_last_quarter(digits):
     # What an image of ones loses when it is shifted tells how far it was.
     X, y = np.ones_like(digits[0]), digits[1]
     augment = only(translation=4, final_strength=0)
@@ -441,7 +428,7 @@ def test_strength_falls_to_ease_in_the_last_quarter(digits):
     assert away[35:].mean() < 0.4 * away[:30].mean()
 
 
-def test_ease_of_one_keeps_the_strength(digits):
+def test_final_strength_of_1_keeps_the_strength(digits):
     X, y = np.ones_like(digits[0]), digits[1]
     augment = only(translation=4, final_strength=1)
     losses = standing_still(max_iter=40, augment=augment).fit(X, y).loss_curve_
@@ -455,23 +442,21 @@ def test_ease_of_one_keeps_the_strength(digits):
 @pytest.mark.parametrize(
     "params",
     [
-        {"batch_norm": True, "ema": 0.9, "label_smoothing": 0.1},
-        {"dropout": 0.2, "alpha": 0.01},
-        {"solver": "sgd", "learning_rate": "flat_cosine"},
-        {"early_stopping": True},
-        {"class_weight": "balanced", "activation": "tanh"},
-        {"max_iter": 200, "batch_size": 16},  # compiled
+        {"batch_norm": True, "ema": 0.9, "label_smoothing": 0.1, "dropout": 0.2},
+        {"solver": "sgd", "learning_rate": "flat_cosine", "alpha": 0.01},
+        {"early_stopping": True, "class_weight": "balanced", "activation": "tanh"},
+        {"max_iter": 90, "batch_size": 16},  # compiled
     ],
     ids=lambda params: " ".join(params),
 )
-def test_goes_with_other_parameters(digits, params):
+def test_augment_with_other_parameters(digits, params):
     clf = classifier(**params).fit(*digits)
     again = classifier(**params).fit(*digits)
     np.testing.assert_array_equal(clf.coefs_[0], again.coefs_[0])
     assert np.isfinite(clf.predict_proba(digits[0])).all()
 
 
-def test_integers_of_eight_bits_are_distorted_as_floats_are(digits):
+def test_augment_of_uint8_images_is_that_of_floats(digits):
     X = np.round(digits[0] * 16)
     params = {"rescale": 1 / 16, "dtype": "float32"}
     clf = classifier(**params).fit(X.astype(np.uint8), digits[1])
@@ -479,18 +464,18 @@ def test_integers_of_eight_bits_are_distorted_as_floats_are(digits):
     np.testing.assert_allclose(clf.coefs_[0], as_float.coefs_[0], atol=1e-6)
 
 
-def test_data_in_chunks_is_distorted_too():
+def test_augment_of_data_in_chunks():
     # 20 MB of float32 are not held on the device as a whole.
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(6500, 28 * 28)).astype(np.float32)
     y = rng.integers(10, size=6500)
-    params = {"max_iter": 2, "batch_size": 500, "hidden_layer_sizes": (5, 5)}
-    plain = standing_still(augment=only(), **params).fit(X, y)
-    without = standing_still(augment=None, **params).fit(X, y)
-    np.testing.assert_allclose(plain.loss_curve_, without.loss_curve_, rtol=1e-5)
-    losses = standing_still(**params).fit(X, y).loss_curve_
-    assert losses == standing_still(**params).fit(X, y).loss_curve_
-    assert losses[0] != losses[1]
+    params = {"max_iter": 1, "batch_size": 500, "hidden_layer_sizes": (5, 5)}
+    plain = standing_still(augment=only(), **params).fit(X, y).loss_
+    without = standing_still(augment=None, **params).fit(X, y).loss_
+    assert plain == pytest.approx(without, rel=1e-5)
+    shift = only(translation=5)
+    losses = [standing_still(augment=shift, **params).fit(X, y).loss_ for _ in range(2)]
+    assert losses[0] == losses[1] != pytest.approx(plain, rel=1e-3)
 
 
 def test_partial_fit_distorts_at_full_strength(digits):
@@ -503,7 +488,7 @@ def test_partial_fit_distorts_at_full_strength(digits):
     assert away.min() > 0.3 * away.max()
 
 
-def test_warm_start_goes_on_with_other_images(digits):
+def test_warm_start_continues_with_new_distortions(digits):
     clf = standing_still(
         max_iter=2, warm_start=True, augment=only(translation=1, final_strength=1)
     )
@@ -514,13 +499,13 @@ def test_warm_start_goes_on_with_other_images(digits):
     np.testing.assert_allclose(losses, whole.loss_curve_, rtol=1e-6)
 
 
-def test_held_out_rows_stay_as_they_are(digits):
+def test_validation_data_are_not_distorted(digits):
     X, y = digits
     clf = standing_still(max_iter=3).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
     assert np.ptp(clf.validation_loss_curve_) < 1e-6
 
 
-def test_in_a_pipeline_and_a_search(digits):
+def test_augment_in_pipeline_and_grid_search(digits):
     grid = {"digitmlpclassifier__augment__rotation": [0, 20]}
     search = GridSearchCV(make_pipeline(MinMaxScaler(), classifier()), grid, cv=2)
     search.fit(*digits)
@@ -529,7 +514,7 @@ def test_in_a_pipeline_and_a_search(digits):
     assert np.isfinite(scores).all()
 
 
-def test_is_saved_with_the_classifier(digits, tmp_path):
+def test_augment_is_saved_by_joblib_and_skops(digits, tmp_path):
     clf = classifier().fit(*digits)
     joblib.dump(clf, tmp_path / "clf.joblib")
     loaded = joblib.load(tmp_path / "clf.joblib")

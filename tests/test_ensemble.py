@@ -63,7 +63,7 @@ def test_averages_the_image_and_its_copies(digits, fitted):
     assert abs(fitted.predict_proba(X[:20]) - expected).max() > 0.3
 
 
-def test_a_row_is_predicted_alike_in_any_company(digits, fitted):
+def test_prediction_of_a_row_is_independent_of_other_rows(digits, fitted):
     X, y = digits
     average = averaging(fitted).fit(X, y)
     P = average.predict_proba(X)
@@ -72,7 +72,7 @@ def test_a_row_is_predicted_alike_in_any_company(digits, fitted):
     np.testing.assert_array_equal(average.predict_proba(X), P)
 
 
-def test_random_state_decides_the_copies(digits, fitted):
+def test_random_state_of_the_copies(digits, fitted):
     X, y = digits
     first, again, other = (
         averaging(fitted).set_params(random_state=seed).fit(X, y).predict_proba(X)
@@ -93,7 +93,7 @@ def test_fits_the_classifier(digits):
 
 
 @pytest.mark.parametrize("routing", [False, True])
-def test_passes_weights_on(digits, routing):
+def test_sample_weight_is_passed_to_fit(digits, routing):
     X, y = digits
     weight = np.where(y == 3, 5.0, 1.0)
     with config_context(enable_metadata_routing=routing):
@@ -106,7 +106,7 @@ def test_passes_weights_on(digits, routing):
     np.testing.assert_array_equal(average.estimator_.coefs_[0], expected.coefs_[0])
 
 
-def test_scores_take_weights_where_routed(digits):
+def test_sample_weight_is_routed_to_score(digits):
     X, y = digits
     weight = np.where(y == 3, 1.0, 0.0)
     with config_context(enable_metadata_routing=True):
@@ -133,7 +133,7 @@ def test_scores_take_weights_where_routed(digits):
     ],
     ids=["forest", "pipeline"],
 )
-def test_takes_other_classifiers(digits, estimator):
+def test_other_classifiers(digits, estimator):
     X, y = digits
     names = np.array(["zero", "one", "two", "three", "four"] * 2)[y]
     average = DistortionAveragingClassifier(estimator, SHIFT, random_state=0)
@@ -173,7 +173,7 @@ def test_in_searches_and_cross_validation(digits):
     assert search.best_estimator_.estimator_.n_iter_ == 2
 
 
-def test_integers_of_eight_bits(digits):
+def test_uint8_images(digits):
     X, y = digits
     X = np.round(X * 16).astype(np.uint8)
     clf = DigitMLPClassifier(max_iter=3, rescale=1 / 16, random_state=0).fit(X, y)
@@ -211,7 +211,7 @@ def test_sparse_rows(digits, fitted):
     np.testing.assert_allclose(P, average.predict_proba(X), atol=1e-6)
 
 
-def test_parameters_that_change_later_change_no_prediction(digits, fitted):
+def test_set_params_after_fit_does_not_change_predictions(digits, fitted):
     X, y = digits
     average = averaging(fitted, n_copies=3).fit(X, y)
     P = average.predict_proba(X)
@@ -229,7 +229,7 @@ def test_failed_fit_changes_nothing(digits, fitted):
     np.testing.assert_array_equal(average.predict_proba(X), P)
 
 
-def test_is_saved(digits, fitted, tmp_path):
+def test_joblib_round_trip(digits, fitted, tmp_path):
     X, y = digits
     average = averaging(fitted).fit(X, y)
     joblib.dump(average, tmp_path / "average.joblib")
@@ -264,11 +264,11 @@ def test_bad_rows_are_refused(digits, fitted):
         average.predict(X[:, 1:])
     with pytest.raises(ValueError, match="NaN"):
         average.predict(np.full((2, 64), np.nan))
-    with pytest.raises(ValueError, match="60 features are not a square number"):
+    with pytest.raises(ValueError, match="Got 60 features, which is not a square"):
         averaging(fitted).fit(X[:, :60], y)
 
 
-def test_data_that_a_frozen_classifier_cannot_mean_are_refused(digits, fitted):
+def test_data_that_do_not_match_a_frozen_classifier_are_refused(digits, fitted):
     X, y = digits
     average = averaging(fitted)
     with pytest.raises(ValueError, match="expecting 64 features"):

@@ -105,7 +105,7 @@ class TestDigitGridDisplay:
         X, y = digits
         assert len(DigitGridDisplay.from_data(X[:3], y[:3]).images) == 3
 
-    def test_from_predictions_shows_what_is_wrong(self, digits):
+    def test_from_data_marks_wrong_predictions(self, digits):
         X, y_true = digits[0][:4], [1, 2, 3, 4]
         display = DigitGridDisplay.from_data(X, y_true, [1, 7, 3, 4])
 
@@ -124,7 +124,7 @@ class TestDigitGridDisplay:
         np.testing.assert_array_equal(display.y_pred, model.predict(X[:50]))
         np.testing.assert_array_equal(display.y_true, y[:50])
 
-    def test_from_estimator_predicts_what_is_drawn_and_nothing_else(self, digits):
+    def test_from_estimator_predicts_only_the_images_drawn(self, digits):
         class Recorder(DummyClassifier):
             def predict(self, X):
                 self.seen = X
@@ -247,7 +247,7 @@ class TestDigitGridDisplay:
         assert len(plt.get_fignums()) == 1
 
     @pytest.mark.parametrize("labels", ["0123456789", ["forty-two", "seven hundred"]])
-    @pytest.mark.parametrize("size", [None, (3, 3), (12, 9)])
+    @pytest.mark.parametrize("size", [None, (3, 3)])
     def test_titles_do_not_overlap(self, plt, digits, labels, size):
         ax = None if size is None else plt.subplots(figsize=size)[1]
         y = np.resize(list(labels), 30)
@@ -369,7 +369,7 @@ class TestLossCurveDisplay:
         assert display.score_ax_ is None
         assert display.best_epoch_line_ is None
 
-    @pytest.mark.parametrize("n_epochs", [1, 2, 3, 7, 100, 1234])
+    @pytest.mark.parametrize("n_epochs", [1, 3, 100])
     def test_epochs_are_whole_numbers(self, n_epochs):
         display = LossCurveDisplay(np.ones(n_epochs)).plot()
         display.figure_.canvas.draw()
@@ -455,7 +455,7 @@ def test_reading_display_shows_page_boxes_and_digits(page):
         np.testing.assert_array_equal(drawn, digit.image)
 
 
-def test_reading_display_marks_what_is_unsure(page):
+def test_reading_display_marks_unsure_digits(page):
     display = DigitReadingDisplay.from_image(page, min_confidence=1.0)
     sure = DigitReadingDisplay.from_image(page)
     assert titles(display) == ["1?", "1?", "1?"]

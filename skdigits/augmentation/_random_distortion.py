@@ -1,8 +1,10 @@
-"""Distorting images of digits at random, for networks to train on."""
+"""RandomDistortion: parameters of random distortions of images."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
@@ -12,68 +14,67 @@ from skdigits.augmentation._warp import Distortion, distort
 
 __all__ = ["RandomDistortion"]
 
-# Images that `sample` distorts at a time: what they take stays in the cache.
+# Number of images that `sample` distorts at once: small enough for the processor's
+# cache.
 _IMAGES_AT_A_TIME = 256
 
 
 class RandomDistortion(BaseEstimator):
-    """Random distortions of images: affine and elastic, in one interpolation.
+    """Random affine and elastic distortions of images.
 
-    Passed to :class:`~skdigits.DigitMLPClassifier` as `augment`, it gives every image
-    of every epoch a new form. The parameters say how strong the distortions are; the
-    defaults suit MNIST's digits of 28 x 28 pixels.
+    With ``DigitMLPClassifier(augment=RandomDistortion())``, every image is distorted
+    anew in every epoch. The defaults are for digits of 28 x 28 pixels, as in MNIST.
 
     Parameters
     ----------
     rotation : float, default=12.0
-        Largest angle, in degrees, in [0, 180]. Angles are uniform between minus and
-        plus that.
+        Maximum angle in degrees, in [0, 180]. Angles are uniform in
+        ``[-rotation, rotation]``.
 
     shear : float, default=0.2
-        Largest slant, in pixels to the side per pixel of height, in [0, 10]; uniform,
-        to both sides.
+        Maximum horizontal shear, in pixels per pixel of height, in [0, 10]. Uniform in
+        ``[-shear, shear]``.
 
     scale : float, default=0.15
-        Largest change of size, in [0, 1). Height and width are each multiplied by a
-        factor that is uniform in ``1 - scale`` to ``1 + scale``.
+        Maximum change of size, in [0, 1). Height and width are multiplied by
+        independent factors, uniform in ``[1 - scale, 1 + scale]``.
 
     translation : float, default=1.0
-        Largest shift, in pixels, in [0, 1000]; uniform, on both axes.
+        Maximum shift along each axis in pixels, in [0, 1000]. Uniform in
+        ``[-translation, translation]``.
 
     elastic_sigma : float, default=5.0
-        How smooth the elastic displacements are, in pixels, in [0.5, 1000]: they are
-        like noise smoothed by a Gaussian of this standard deviation, so that d pixels
-        apart their correlation is ``exp(-d**2 / (4 * elastic_sigma**2))``.
+        Smoothness of the elastic displacements in pixels, in [0.5, 1000]: they resemble
+        noise smoothed by a Gaussian of this standard deviation. The correlation at a
+        distance of d pixels is ``exp(-d**2 / (4 * elastic_sigma**2))``.
 
     elastic_std : float, default=1.1
-        Standard deviation of the elastic displacements, in pixels, in [0, 1000]; they
-        are independent on both axes.
+        Standard deviation of the elastic displacements along each axis in pixels, in
+        [0, 1000].
 
     final_strength : float, default=0.4
-        What all of the above are multiplied by at the end of a `fit`, in [0, 1]. The
-        factor falls from 1 in a straight line over the last quarter of `max_iter`.
+        Factor on all of the above at the end of `fit`, in [0, 1]. It decays linearly
+        from 1 over the last quarter of `max_iter`.
 
     image_shape : tuple of (height, width), default=None
-        Shape of the images in the rows of `X`. One of the two may be -1, as in
-        :func:`numpy.reshape`: it follows from the number of features. None for square
-        images.
+        Shape of the images in the rows of `X`. One of the two may be -1 and is then
+        inferred, as in :func:`numpy.reshape`. If None, images are square.
 
     See Also
     --------
-    skdigits.DigitMLPClassifier : The classifier that trains on distorted images.
+    skdigits.DigitMLPClassifier : Classifier that trains on distorted images.
 
     Notes
     -----
-    An image is scaled, sheared, rotated and shifted, in that order, about its centre,
-    and all of it is one interpolation. That is bilinear but for what bilinear
-    interpolation takes from an image's sharpness, which is estimated from second
-    differences and put back: networks that are trained on blurred images err more
-    often on sharp ones. What comes in from outside is 0, and no pixel leaves the range
-    of the image and 0.
+    An image is scaled, sheared, rotated and shifted, in this order, about its centre,
+    in a single interpolation. It is bilinear, with a correction from second differences
+    against blur, since networks trained on blurred images are less accurate on sharp
+    ones. Pixels outside of the image are 0, and pixels stay in the range of the image
+    and 0.
 
-    Affine and elastic distortions of digits are from [1]_, the sum of few smooth waves
-    in place of smoothed noise is ours: it has 99.9 % of the variance on each axis, and
-    is scaled to have all of it.
+    Affine and elastic distortions of digits follow [1]_. Elastic displacements are a
+    sum of a few smooth waves instead of smoothed noise; the waves have 99.9 % of its
+    variance on each axis and are scaled to the full variance.
 
     References
     ----------
@@ -107,15 +108,15 @@ class RandomDistortion(BaseEstimator):
 
     def __init__(
         self,
-        rotation=12.0,
-        shear=0.2,
-        scale=0.15,
-        translation=1.0,
-        elastic_sigma=5.0,
-        elastic_std=1.1,
-        final_strength=0.4,
-        image_shape=None,
-    ):
+        rotation: float = 12.0,
+        shear: float = 0.2,
+        scale: float = 0.15,
+        translation: float = 1.0,
+        elastic_sigma: float = 5.0,
+        elastic_std: float = 1.1,
+        final_strength: float = 0.4,
+        image_shape: tuple[int, int] | None = None,
+    ) -> None:
         self.rotation = rotation
         self.shear = shear
         self.scale = scale
@@ -125,31 +126,36 @@ class RandomDistortion(BaseEstimator):
         self.final_strength = final_strength
         self.image_shape = image_shape
 
-    def sample(self, X, n=1, random_state=None):
-        """Distorted images, as training at full strength would see them.
+    def sample(
+        self,
+        X: ArrayLike,
+        n: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Draw distorted copies of images, at full strength.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, a row each.
+            Images, one row per image.
 
         n : int, default=1
-            How many to make of each image.
+            Number of copies per image.
 
         random_state : int, RandomState instance or None, default=None
-            Where the random numbers come from. An int gives the same images again.
+            Seed of the distortions. Pass an int for the same copies in every call.
 
         Returns
         -------
         ndarray of shape (n_samples * n, n_features)
-            The `n` forms of the first image, then those of the second, and so on; in
-            float64 for `X` of float64, else float32.
+            The `n` copies of the first image, then those of the second, and so on;
+            float64 if `X` is, otherwise float32.
 
         Raises
         ------
         ValueError
-            If a parameter or `X` is not as described, or the rows of `X` are no
-            images of `image_shape`.
+            If a parameter or `X` is invalid, or if `image_shape` does not match the
+            number of features.
 
         Examples
         --------

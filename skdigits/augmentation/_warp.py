@@ -1,32 +1,34 @@
-"""Distorting images: random coefficients in, moved pixels out.
+"""Distorting images: random coefficients, displacements, interpolation.
 
-Every pixel of a distorted image comes from one place of the image it is made of. How
-far that is away is a sum of a few fixed fields (the terms): smooth random waves for
-the elastic part, and y, x and 1 for the affine part. So one matrix product with each
-image's coefficients gives all places, and one interpolation all pixels.
+A pixel of a distorted image is interpolated at one point of the original. The
+displacement of this point is a linear combination of a few fixed fields (the terms):
+smooth waves for the elastic part, and y, x and 1 for the affine part. So one matrix
+product with the coefficients of each image gives all displacements.
 """
 
 from contextlib import suppress
 from functools import lru_cache
 from math import isqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-# Share of an elastic field's variance that its waves hold, on each axis.
-_SHARE_OF_VARIANCE = 0.999
+# Fraction of the variance of an elastic field, along each axis, that its waves have.
+_VARIANCE_FRACTION = 0.999
 
 
 class Distortion:
-    """How images of one shape are distorted.
+    """Random distortions of images of one shape.
 
     Parameters
     ----------
     strengths : RandomDistortion
-        Only read.
+        The parameters, which are not modified.
     n_features : int
-        Pixels of an image.
-    dtype : dtype
-        Of the coefficients.
+        Number of pixels of an image.
+    dtype : dtype-like
+        Dtype of the coefficients.
 
     Attributes
     ----------
@@ -40,11 +42,10 @@ class Distortion:
     Raises
     ------
     ValueError
-        If a parameter is not as described, or rows of that length are no images of
-        the `image_shape`.
+        If a parameter is invalid, or `image_shape` does not match `n_features`.
     """
 
-    def __init__(self, strengths, n_features, dtype):
+    def __init__(self, strengths: Any, n_features: int, dtype: DTypeLike) -> None:
         strengths._validate_params()
         self._strengths = strengths
         self.image_shape = _check_image_shape(strengths.image_shape, n_features)
@@ -53,31 +54,33 @@ class Distortion:
         self.elastic_sigma = float(strengths.elastic_sigma) if elastic else None
         self.terms = terms_of(self.image_shape, self.elastic_sigma, self.dtype.name)
 
-    def coefficients(self, n_images, rng, strength=1.0):
-        """Random coefficients of some images.
+    def coefficients(
+        self, n_images: int, rng: np.random.Generator, strength: float = 1.0
+    ) -> NDArray[Any]:
+        """Draw random coefficients.
 
         Parameters
         ----------
         n_images : int
         rng : numpy.random.Generator
         strength : float, default=1.0
-            Factor to all of the distortion's strengths.
+            Factor on all strengths.
 
         Returns
         -------
         coefficients : ndarray of shape (n_images, 2, n_terms)
-            Of the displacements along y, then x.
+            Coefficients of the displacements along y, then x.
 
         Raises
         ------
         ValueError
-            If images could be of no size.
+            If images could shrink to nothing.
         """
         of, dtype = self._strengths, self.dtype
         if strength * of.scale >= 1:
             raise ValueError(
-                "strength * scale must be below 1, or images would be of no size. Got "
-                f"{strength} * {of.scale} instead."
+                "strength * scale must be below 1, or images could shrink to nothing. "
+                f"Got {strength} * {of.scale} instead."
             )
         n_elastic = len(self.terms) - 3
         drawn = np.empty((n_images, 2, len(self.terms)), dtype=dtype)
@@ -99,13 +102,13 @@ class Distortion:
 
 
 def _check_image_shape(image_shape, n_features):
-    """Height and width of images of so many pixels."""
+    """Height and width of images of that many pixels."""
     if image_shape is None:
         side = isqrt(n_features)
         if side * side != n_features:
             raise ValueError(
-                "RandomDistortion takes rows of square images unless told otherwise, "
-                f"and {n_features} features are not a square number. Pass "
+                "RandomDistortion expects square images if image_shape is None. Got "
+                f"{n_features} features, which is not a square number. Pass "
                 "image_shape=(height, width)."
             )
         return side, side
@@ -118,27 +121,29 @@ def _check_image_shape(image_shape, n_features):
         with suppress(ValueError):  # the product is not n_features, or both are -1
             return np.empty(n_features, dtype=bool).reshape(sides).shape
     raise ValueError(
-        "image_shape must be (height, width) of the images in X, whose product is the "
-        f"number of features, {n_features}; one of the two may be -1. Got "
+        "image_shape must be the (height, width) of the images in X, with a product "
+        f"of {n_features}, the number of features; one of the two may be -1. Got "
         f"{image_shape!r} instead."
     )
 
 
 @lru_cache(maxsize=4)
-def terms_of(image_shape, elastic_sigma, dtype):
-    """The fields that displacements are sums of.
+def terms_of(
+    image_shape: tuple[int, int], elastic_sigma: float | None, dtype: DTypeLike
+) -> NDArray[Any]:
+    """The fields of which displacements are linear combinations.
 
-    The elastic ones, with normal random coefficients, add up to a random field with
-    a standard deviation of 1 everywhere and, d pixels apart, a correlation of about
-    exp(-d**2 / (4 * elastic_sigma**2)): that of white noise smoothed by a Gaussian of
-    that standard deviation, as Simard, Steinkraus and Platt (2003) do.
+    With standard normal coefficients, the sum of the elastic ones is a random field of
+    standard deviation 1 whose correlation at a distance of d pixels is about
+    exp(-d**2 / (4 * elastic_sigma**2)). This is white noise smoothed by a Gaussian of
+    that standard deviation, as in Simard, Steinkraus and Platt (2003).
 
     Parameters
     ----------
     image_shape : tuple of int
     elastic_sigma : float or None
         None for affine terms only.
-    dtype : dtype
+    dtype : dtype-like
 
     Returns
     -------
@@ -155,29 +160,29 @@ def terms_of(image_shape, elastic_sigma, dtype):
             *fields,
         ]
     terms = np.reshape(fields, (-1, height * width)).astype(dtype)
-    terms.flags.writeable = False  # several hold it
+    terms.flags.writeable = False  # the cache returns it to several callers
     return terms
 
 
 def _waves(length, sigma):
-    """Principal components of a smooth random line, as many as matter."""
+    """Principal components of a smooth random line, scaled to its full variance."""
     distance = np.subtract.outer(np.arange(length), np.arange(length))
     variances, vectors = np.linalg.eigh(np.exp(-((distance / sigma) ** 2) / 4))
-    shares = np.cumsum(variances[::-1]) / length
-    n_waves = min(int(np.searchsorted(shares, _SHARE_OF_VARIANCE)) + 1, length)
+    fractions = np.cumsum(variances[::-1]) / length
+    n_waves = min(int(np.searchsorted(fractions, _VARIANCE_FRACTION)) + 1, length)
     waves = vectors[:, ::-1][:, :n_waves] * np.sqrt(variances[::-1][:n_waves])
     return waves / np.linalg.norm(waves, axis=1, keepdims=True)
 
 
 def _affine_coefficients(angle, shear, scale_y, scale_x, shift_y, shift_x):
-    """Displacements that scale, shear, rotate and shift images, in that order.
+    """Coefficients that scale, shear, rotate and shift images, in this order.
 
-    A pixel of the result is looked up where the inverse of all that takes it.
+    They are those of the inverse, which maps a pixel of the result to the original.
 
     Returns
     -------
     coefficients : ndarray of shape (n_images, 2, 3)
-        Factors of y, x and 1, for the displacements along y and x.
+        Coefficients of y, x and 1, of the displacements along y and x.
     """
     cos, sin = np.cos(angle), np.sin(angle)
     yy, yx = cos / scale_y, sin / scale_y
@@ -187,15 +192,21 @@ def _affine_coefficients(angle, shear, scale_y, scale_x, shift_y, shift_x):
     return np.moveaxis(np.array([along_y, along_x]), 2, 0)
 
 
-def distort(xp, X, coefficients, terms, image_shape):
-    """Distorted images.
+def distort(
+    xp: Any,
+    X: Any,
+    coefficients: Any,
+    terms: NDArray[Any],
+    image_shape: tuple[int, int],
+) -> Any:
+    """Distort images.
 
     Parameters
     ----------
     xp : module
-        `numpy` or `tensorflow`, which the arrays are of.
+        The module of the arrays, `numpy` or `tensorflow`.
     X : array of shape (n_images, n_pixels)
-        In the dtype of `terms`. What is beyond an image's edge is 0.
+        Images in the dtype of `terms`. Pixels outside of an image are 0.
     coefficients : array of shape (n_images, 2, n_terms) or (1, 2, n_terms)
     terms : ndarray of shape (n_terms, n_pixels)
     image_shape : tuple of int
@@ -210,7 +221,7 @@ def distort(xp, X, coefficients, terms, image_shape):
     moved = xp.reshape(moved, (-1, 2, n_pixels))
     y, x = np.mgrid[:height, :width].reshape(2, -1).astype(terms.dtype)
     images = xp.reshape(X, (X.shape[0], height, width))
-    distorted = _look_up(xp, images, moved[:, 0] + y, moved[:, 1] + x)
+    distorted = _interpolate(xp, images, moved[:, 0] + y, moved[:, 1] + x)
     extremes = (
         (X.min(axis=1), X.max(axis=1))
         if xp is np
@@ -221,12 +232,12 @@ def distort(xp, X, coefficients, terms, image_shape):
     return xp.minimum(distorted, xp.maximum(highest, 0))
 
 
-def _look_up(xp, images, y, x):
-    """What images have at places between their pixels, (n_images, n_places).
+def _interpolate(xp, images, y, x):
+    """Interpolate images at the points (y, x), to shape (n_images, n_points).
 
-    Bilinear interpolation, corrected to second order: a straight line between two
-    pixels cuts off what bends there, so images would be blurred, and a network trained
-    on them would see others than it is to read.
+    The interpolation is bilinear with a correction of second order: bilinear
+    interpolation alone ignores curvature, which blurs the images, and a network trained
+    on blurred images is less accurate on sharp ones.
     """
     if xp is np:
         take, to_int = np.take, lambda values: values.astype(np.int32)
@@ -234,12 +245,14 @@ def _look_up(xp, images, y, x):
         take, to_int = xp.gather, lambda values: xp.cast(values, xp.int32)
     n_images, height, width = images.shape
 
-    # A border of one pixel of 0 stands for all that is outside.
+    # A border of one pixel of 0 represents everything outside of the image.
     padded = xp.pad(images, [[0, 0], [1, 1], [1, 1]])
     wider = xp.pad(padded, [[0, 0], [1, 1], [1, 1]])
-    bend_y = wider[:, :-2, 1:-1] + wider[:, 2:, 1:-1] - 2 * padded
-    bend_x = wider[:, 1:-1, :-2] + wider[:, 1:-1, 2:] - 2 * padded
-    padded, bend_y, bend_x = (xp.reshape(a, (-1,)) for a in (padded, bend_y, bend_x))
+    curvature_y = wider[:, :-2, 1:-1] + wider[:, 2:, 1:-1] - 2 * padded
+    curvature_x = wider[:, 1:-1, :-2] + wider[:, 1:-1, 2:] - 2 * padded
+    padded, curvature_y, curvature_x = (
+        xp.reshape(a, (-1,)) for a in (padded, curvature_y, curvature_x)
+    )
     y = xp.minimum(xp.maximum(y + 1, 0), height + 1)
     x = xp.minimum(xp.maximum(x + 1, 0), width + 1)
 
@@ -253,6 +266,6 @@ def _look_up(xp, images, y, x):
         for start in (corner, corner + row)
     )
     nearest = first + to_int(xp.floor(y + 0.5)) * row + to_int(xp.floor(x + 0.5))
-    bend = down * (1 - down) * take(bend_y, nearest)
-    bend += right * (1 - right) * take(bend_x, nearest)
-    return (1 - down) * above + down * below - bend / 2
+    curvature = down * (1 - down) * take(curvature_y, nearest)
+    curvature += right * (1 - right) * take(curvature_x, nearest)
+    return (1 - down) * above + down * below - curvature / 2
