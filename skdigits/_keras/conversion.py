@@ -18,7 +18,7 @@ from skdigits._network.architecture import Network
 
 
 def to_keras(network: Network, arrays: list[NDArray], params: Any) -> Any:
-    """A compiled `keras.Sequential` with the given layer arrays, logits out."""
+    """A compiled `keras.Sequential` with the given layer arrays; it returns logits."""
     keras = load_keras()
     model = build_model(keras, network)
     for variable, array in zip(layer_variables(keras, model), arrays, strict=True):

@@ -1,7 +1,10 @@
 """The network as a Keras model."""
 
+from typing import Any
+
 import numpy as np
 
+from skdigits._network.architecture import Network
 from skdigits._network.batch_norm import NORM_EPSILON, NORM_MOMENTUM
 
 KERAS_ACTIVATIONS = {
@@ -12,10 +15,10 @@ KERAS_ACTIVATIONS = {
 }
 
 
-def build_model(keras, network):
-    """The network as an ordinary `keras.Sequential`, logits out.
+def build_model(keras: Any, network: Network) -> Any:
+    """The network as an ordinary `keras.Sequential` that returns logits.
 
-    Every initializer and dropout has a seed of its own, so that Keras draws none
+    Every initializer and dropout has its own seed, so that Keras does not draw one
     from Python's global random state.
     """
     dtype = network.dtype
@@ -61,7 +64,7 @@ def build_model(keras, network):
     return keras.Sequential(stack, name="digit_mlp")
 
 
-def layer_variables(keras, model):
+def layer_variables(keras: Any, model: Any) -> list[Any]:
     """Variables of a model made by `build_model`, in the order of layer arrays."""
     return [
         variable
@@ -71,8 +74,8 @@ def layer_variables(keras, model):
     ]
 
 
-def loss_of(keras, network):
-    """The Keras loss that the logits of a network are meant for."""
+def loss_of(keras: Any, network: Network) -> Any:
+    """The Keras loss for the logits of a network."""
     if network.out_activation == "logistic":
         return keras.losses.BinaryCrossentropy(from_logits=True)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
