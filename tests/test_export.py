@@ -54,19 +54,18 @@ def fitted(digits):
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("dtype", "names"),
     [
-        np.array(["null", "eins", "zwei", "drei", "4", "fünf", "", "七", "ate", "ß"]),
-        np.array(["no", "yes"], dtype=object).repeat(5),
-        np.arange(10) > 4,
-        np.full(10, 7),
-        np.array([-(2**31), 2**31 - 1]).repeat(5),
-        np.arange(10.0),
+        ("float32", np.array(["0", "eins", "", "七", "ate", "ß", "6", "7", "8", "9"])),
+        ("float64", np.array(["no", "yes"], dtype=object).repeat(5)),
+        ("float32", np.arange(10) > 4),
+        ("float64", np.full(10, 7)),
+        ("float32", np.array([-(2**31), 2**31 - 1]).repeat(5)),
+        ("float64", np.arange(10.0)),
     ],
     ids=["str", "two str", "bool", "one class", "two int", "float"],
 )
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_classes_and_dtypes(digits, names, dtype):
+def test_classes_and_dtypes(digits, dtype, names):
     X, y = digits[0].astype(dtype), names[digits[1]]
     clf = quick().fit(X, y)
     model = to_onnx(clf)
@@ -97,7 +96,7 @@ def test_uint8_images_with_rescale(digits, dtype):
     assert_same_predictions(to_onnx(clf, dtype="uint8"), clf, X)
 
 
-@pytest.mark.parametrize("dtype", [bool, "int8", "uint32", int, "uint64", "float16"])
+@pytest.mark.parametrize("dtype", [bool, "int8", int, "uint64", "float16"])
 def test_other_dtypes_of_X(digits, fitted, dtype):
     X = digits[0].astype(dtype)
     assert_same_predictions(to_onnx(fitted, dtype=dtype), fitted, X)
