@@ -149,7 +149,9 @@ def _set_output_types(operator):
 
     classes = operator.raw_operator.classes_
     if classes.dtype.kind in "biuf":
-        valid = np.array_equal(classes.astype(np.int32), classes)  # as skl2onnx writes
+        with np.errstate(invalid="ignore"):
+            written = classes.astype(np.int32)  # by skl2onnx
+        valid = np.array_equal(written, classes)
     else:
         valid = all(isinstance(label, str) for label in classes)
     if not valid:

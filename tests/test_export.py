@@ -182,10 +182,10 @@ def test_raw_scores_and_zipmap_of_skl2onnx(digits, n_classes):
 # Errors
 
 
-@pytest.mark.parametrize("classes", [np.arange(10) / 2, np.arange(10) * 2**30])
-def test_classes_that_onnx_cannot_hold(digits, classes):
+@pytest.mark.parametrize("scale", [0.5, 2**30, 1e300])
+def test_classes_that_onnx_cannot_hold(digits, scale):
     clf = quick().fit(digits[0], np.arange(400) % 10)
-    clf.classes_ = classes
+    clf.classes_ = np.arange(10) * scale
     with pytest.raises(ValueError, match="strings or whole numbers of 32 bits"):
         to_onnx(clf)
 
