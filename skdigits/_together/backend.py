@@ -60,6 +60,11 @@ def fit_together() -> Iterator[None]:
     Fits are trained in waves so that their copies of the training data take at most
     384 MiB in total.
 
+    Yields
+    ------
+    None
+        The context has no value.
+
     See Also
     --------
     joblib.parallel_config : Selects the backend whose workers train the groups.
