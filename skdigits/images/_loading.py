@@ -213,7 +213,7 @@ def _from_pillow(image, name="The image", longest=None):
     try:
         if longest is not None:
             scale = longest / max(width, height)
-            image.working_copy(None, (round(width * scale), round(height * scale)))
+            image.draft(None, (round(width * scale), round(height * scale)))
         upright = image.getexif().get(_ORIENTATION, 1) not in _ON_ITS_SIDE
         pixels = _pixels(image)
     except (MemoryError, ImageError):
