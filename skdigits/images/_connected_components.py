@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-_EIGHT = np.ones((3, 3))
+from skdigits.images._boxes import EIGHT_NEIGHBOURS, lengths, touches_border
 
 # Smaller components, as a part of the longer side of the page, are dust.
 _DUST = 0.004
@@ -35,12 +35,12 @@ def label_strokes(ink, mask, pixel=1.0):
     """
     dust = max(3, _DUST * max(mask.shape))
     strokes = np.zeros(mask.shape, dtype=bool)
-    labels, _ = ndimage.label(mask, _EIGHT)
+    labels, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if max(lengths(box)) >= dust:
             own = labels[box] == label
             strokes[box] |= own & (ink[box] >= strength_along(ink[box], own) / 2)
-    labels, _ = ndimage.label(strokes, _EIGHT)
+    labels, _ = ndimage.label(strokes, EIGHT_NEIGHBOURS)
     steepness = ndimage.gaussian_gradient_magnitude(ink, 1)
     strengths = {}
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -86,11 +86,6 @@ def _is_sharp(own, steepness, strength, pixel):
     return width <= 6 + pixel + 0.1 * max(own.shape)
 
 
-def lengths(box):
-    """Height and width of a box of slices."""
-    return box[0].stop - box[0].start, box[1].stop - box[1].start
-
-
 def typical_height(boxes, shape):
     """How high digits are, of which most ink is.
 
@@ -127,14 +122,6 @@ def _count_inside(boxes):
         int(((start < starts) & (stops < stop)).all(1).sum())
         for start, stop in zip(starts, stops, strict=True)
     ]
-
-
-def touches_border(box, shape):
-    """Whether a box reaches the border of the page."""
-    return any(
-        side.start <= 1 or side.stop >= size - 1
-        for side, size in zip(box, shape, strict=True)
-    )
 
 
 def split_touching(labels, strengths, height):

@@ -6,15 +6,21 @@ from numbers import Integral
 import numpy as np
 from scipy import ndimage
 
-from skdigits.images._errors import CutDigitError, SeveralDigitsError
-from skdigits.images._ink import (
+from skdigits.images._background import (
     PAPER_SHARE,
     check_contrast,
-    contrast_and_noise,
+    differs_from_border,
+    digit_background,
+    divide_by_paper,
     find_paper,
-    is_light,
-    share_of_ink,
+    has_light_ink,
 )
+from skdigits.images._boxes import (
+    EIGHT_NEIGHBOURS,
+    bounding_box,
+    lengths,
+)
+from skdigits.images._errors import CutDigitError, SeveralDigitsError
 from skdigits.images._loading import load_image
 from skdigits.images._resampling import resize, shrink
 
@@ -25,8 +31,13 @@ _OVERSAMPLING = 5
 # Larger pictures of a single digit tell no more.
 _MOST_PIXELS = 800
 
-# Half the smallest detail that counts, as a part of the longer side; less is noise.
-_DETAILS = 150
+# Standard deviation of the Gaussian that removes noise from a photograph, as a part of
+# the longer side: half the smallest detail of a digit.
+_DIGIT_SMOOTHING = 1 / 150
+
+# A digit covers at least this share of its image, or this many pixels of a large one.
+_MIN_INK_SHARE = 0.001
+_MIN_INK_PIXELS = 40
 
 # Ink at least this dark is left as dark as it is, which MNIST's is.
 _FULL = 0.9
@@ -99,10 +110,12 @@ def normalize_digit(image, *, size=28, box_size=20):
     """
     check_sizes(size, box_size)
     grey = shrink(load_image(image), _MOST_PIXELS)
-    ink, even = find_ink(grey)
+    ink, even = ink_of_digit(grey)
     if even and _is_normalized(ink, size, box_size):
         return _to_uint8(ink)
-    fits = even and ink.max() >= _FULL and max(_lengths(_box(ink > 0))) == box_size
+    fits = (
+        even and ink.max() >= _FULL and max(lengths(bounding_box(ink > 0))) == box_size
+    )
     if not fits:
         strongest = ink[_without_specks(ink > ink.max() / 2)].max()
         ink = np.minimum(ink / strongest, 1)
@@ -110,7 +123,7 @@ def normalize_digit(image, *, size=28, box_size=20):
     if not (even and _has_format(mask, box_size / size)):
         _check_whole(mask)
     if fits:
-        return place(ink[_box(mask)], size)
+        return place(ink[bounding_box(mask)], size)
     _check_single(mask)
     digit = fit_to_box(np.where(_near(mask), ink, 0), box_size)
     return place(digit, size)
@@ -128,7 +141,7 @@ def check_sizes(size, box_size):
         )
 
 
-def find_ink(grey):
+def ink_of_digit(grey):
     """Find the ink of a picture of which it fills much.
 
     Parameters
@@ -143,26 +156,30 @@ def find_ink(grey):
         Whether the paper is perfectly even.
     """
     on_paper = find_paper(grey)
-    if is_light(grey) if on_paper is None else grey[on_paper].max() < grey.max():
-        grey = 1 - grey
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if on_paper is None:
+        light_ink = has_light_ink(differs_from_border(grey))
+    else:
+        light_ink = bool(grey[on_paper].max() < grey.max())
+    image = 1 - grey if light_ink else grey
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     # A value that occurs: the mean of two may have no pixel near it.
     paper = np.quantile(
-        border if on_paper is None else grey[on_paper], 0.5, method="higher"
+        border if on_paper is None else image[on_paper], 0.5, method="higher"
     )
     if on_paper is not None or (border == paper).mean() >= PAPER_SHARE:
-        bright = grey[np.abs(grey - paper) < 0.05]
+        bright = image[np.abs(image - paper) < 0.05]
         even = bool((bright == paper).mean() >= PAPER_SHARE)
         if on_paper is not None or even:
-            ink = np.maximum(paper - grey, 0)
+            ink = np.maximum(paper - image, 0)
             check_contrast(ink.max())
             return ink, even
-    share = share_of_ink(grey, 0.4 * max(grey.shape))
-    share = ndimage.gaussian_filter(share, max(grey.shape) / _DETAILS)
-    contrast, noise = contrast_and_noise(share)
-    check_contrast(contrast, noise)
-    full = np.median(share[share >= min(max(contrast / 2, 3 * noise), share.max())])
-    return np.clip(share / full, 0, 1), False
+    ink, min_ink = divide_by_paper(
+        grey, digit_background(grey, light_ink), _DIGIT_SMOOTHING
+    )
+    contrast = np.quantile(ink, 1 - min(_MIN_INK_SHARE, _MIN_INK_PIXELS / ink.size))
+    check_contrast(contrast, np.median(min_ink))
+    full = np.median(ink[ink >= contrast / 2])
+    return np.clip(ink / full, 0, 1), False
 
 
 def fit_to_box(ink, box_size):
@@ -180,8 +197,8 @@ def fit_to_box(ink, box_size):
     ndarray of float32 of shape (new_height, new_width)
         The longer side has `box_size` pixels.
     """
-    rows, columns = _box(ink > 0.5)
-    height, width = _lengths((rows, columns))
+    rows, columns = bounding_box(ink > 0.5)
+    height, width = lengths((rows, columns))
     margin = 2
     rows = slice(max(0, rows.start - margin), rows.stop + margin)
     columns = slice(max(0, columns.start - margin), columns.stop + margin)
@@ -192,7 +209,7 @@ def fit_to_box(ink, box_size):
     large = large / large.max()
     # Half of full ink is where a stroke ends, whatever blurred it.
     large = np.clip((large - 0.25) / 0.5, 0, 1)
-    rows, columns = _box(large > 0.5)
+    rows, columns = bounding_box(large > 0.5)
     large = large[rows, columns]
     scale = box_size / max(large.shape)
     small = resize(large, [max(1, round(side * scale)) for side in large.shape])
@@ -238,38 +255,29 @@ def _centre_of_mass(digit):
     return centres
 
 
-def _box(mask):
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _lengths(box):
-    return tuple(side.stop - side.start for side in box)
-
-
 def _near(mask):
     """What belongs to a mask: its pixels and the greys along its edges."""
-    reach = max(1, round(max(_lengths(_box(mask))) / 40))
+    reach = max(1, round(max(lengths(bounding_box(mask))) / 40))
     return ndimage.maximum_filter(mask, 2 * reach + 1)
 
 
 def _without_specks(mask):
-    labels, number = ndimage.label(mask, np.ones((3, 3)))
+    labels, number = ndimage.label(mask, EIGHT_NEIGHBOURS)
     areas = np.bincount(labels.ravel(), minlength=number + 1)
     areas[0] = 0
     return (areas >= _SPECK * areas.max())[labels] & mask
 
 
 def _check_single(mask):
-    labels, number = ndimage.label(mask, np.ones((3, 3)))
+    labels, number = ndimage.label(mask, EIGHT_NEIGHBOURS)
     if number < 2:
         return
     boxes = ndimage.find_objects(labels)
-    tallest = max(_lengths(box)[0] for box in boxes)
+    tallest = max(lengths(box)[0] for box in boxes)
     tall = sorted(
         (box[1].start, box[1].stop)
         for box in boxes
-        if _lengths(box)[0] >= max(0.6 * tallest, 5)
+        if lengths(box)[0] >= max(0.6 * tallest, 5)
     )
     for (_, stop), (start, _) in pairwise(tall):
         if start - stop >= max(0.08 * tallest, 2):
@@ -288,8 +296,8 @@ def _is_normalized(ink, size, box_size):
     """
     if ink.shape != (size, size) or ink.max() < _FULL:
         return False
-    box = _box(ink > 0)
-    longer = max(_lengths(box))
+    box = bounding_box(ink > 0)
+    longer = max(lengths(box))
     cut = any(side.stop == size for side in box)
     if longer != box_size and not (cut and longer == box_size - 1):
         return False
@@ -302,7 +310,7 @@ def _has_format(mask, share):
     Centring its mass moves one digit in a hundred to the border, which cuts nothing.
     """
     height, width = mask.shape
-    longer = max(_lengths(_box(mask)))
+    longer = max(lengths(bounding_box(mask)))
     return height == width and abs(longer - share * width) <= max(1, width / 28)
 
 

@@ -5,29 +5,31 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from skdigits.images._background import divide_by_paper, page_background
+from skdigits.images._boxes import EIGHT_NEIGHBOURS, lengths, touches_border
 from skdigits.images._connected_components import (
     label_strokes,
-    lengths,
     merge_parts,
     split_touching,
     strength_along,
-    touches_border,
     typical_height,
 )
 from skdigits.images._errors import BlankImageError
 from skdigits.images._loading import load_page
-from skdigits.images._normalize import find_ink, fit_to_box, place
-from skdigits.images._page import (
-    MOST_PIXELS,
-    ink_of_page,
-    is_light_on_dark,
-    to_working_size,
-)
+from skdigits.images._normalize import fit_to_box, ink_of_digit, place
 from skdigits.images._reading_order import to_rows
+from skdigits.images._resampling import resize, shrink
 from skdigits.images._ruling import find_lines
 
 # What has fewer pixels than this by the longer side is no page, but a digit or a few.
 _PAGE_PIXELS = 300
+
+# A page is shrunk to the first, or enlarged to the second, before digits are found.
+_MAX_PIXELS = 1600
+_MIN_PIXELS = 600
+
+# Standard deviation of the Gaussian that removes a camera's noise.
+_PAGE_SMOOTHING = 1 / 2000
 
 # Digits are at least this high, beside the typical one.
 _LEAST_HEIGHT = 0.4
@@ -126,7 +128,7 @@ def find_digits(image):
     >>> [region.image.shape for region in find_digits(page)]
     [(28, 28), (28, 28)]
     """
-    whole, shape = load_page(image, MOST_PIXELS)
+    whole, shape = load_page(image, _MAX_PIXELS)
     small = max(shape) < _PAGE_PIXELS
     ink, mask = _ink_of_few(whole) if small else _ink_of_page(whole)
     if min(ink.shape) < 8 or not mask.any():
@@ -152,11 +154,21 @@ def find_digits(image):
     return regions
 
 
+def _to_working_size(image):
+    """Shrink or enlarge an image to the size in which digits are looked for."""
+    longer = max(image.shape)
+    if longer > _MAX_PIXELS:
+        return shrink(image, _MAX_PIXELS)
+    scale = max(1, _MIN_PIXELS / longer)
+    return resize(image, tuple(max(1, round(side * scale)) for side in image.shape))
+
+
 def _ink_of_page(whole):
     """Ink, and where there are strokes, lines removed."""
-    grey = to_working_size(whole)
-    ink, least = ink_of_page(grey, is_light_on_dark(grey))
-    mask = ink > least
+    grey = _to_working_size(whole)
+    ink, min_ink = divide_by_paper(grey, page_background(grey), _PAGE_SMOOTHING)
+    mask = ink > min_ink
+    ink = np.clip(ink, 0, 1)
     lines = find_lines(ink, mask)
     ink[lines] = 0
     return ink, mask & ~lines
@@ -165,10 +177,10 @@ def _ink_of_page(whole):
 def _ink_of_few(whole):
     """The same where a digit or a few fill a small picture."""
     try:
-        ink, _ = find_ink(whole)
+        ink, _ = ink_of_digit(whole)
     except BlankImageError:
         ink = np.zeros_like(whole)
-    ink = to_working_size(ink)
+    ink = _to_working_size(ink)
     return ink, ink > _LEAST_STRENGTH
 
 
@@ -268,5 +280,5 @@ def _with_faint(own, others, ink):
     Shadows are wider than strokes.
     """
     wide = ndimage.grey_opening(ink, max(3, round(_FAINT_WIDTH * max(own.shape))))
-    labels, _ = ndimage.label(own | (others & (ink > 2 * wide)), np.ones((3, 3)))
+    labels, _ = ndimage.label(own | (others & (ink > 2 * wide)), EIGHT_NEIGHBOURS)
     return np.isin(labels, np.unique(labels[own]))

@@ -1,0 +1,356 @@
+"""Paper and ink: whether ink is dark, how bright the paper is, and how dark the ink."""
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from scipy import ndimage
+
+from skdigits.images._boxes import (
+    EIGHT_NEIGHBOURS,
+    FloatImage,
+    Mask,
+    touches_border,
+)
+from skdigits.images._errors import BlankImageError
+from skdigits.images._resampling import resize, shrink
+
+# Sizes of images are in pixels of the longer side; windows and widths are parts of the
+# longer side. Thresholds were chosen on photographs and on benchmarks/pages.py.
+
+# Levels of the image pyramid. Edges of shadows and of the paper need the first; the
+# polarity of thin strokes is found in the second, that of wide ones in the third.
+_LEVELS = (480, 240, 96)
+
+# Size at which noise is measured.
+_NOISE_LEVEL = 120
+
+# Percentiles of ink: the first is 0 on paper, where ink covers less than half of the
+# window, and that of its absolute value, times the second number, is the noise.
+_PAPER_PERCENTILE = 30
+_NOISE_PERCENTILE, _NOISE_SCALE = 40, 1.25
+
+# Ink is darker than its paper by at least this share of the paper's brightness, and by
+# this many times the noise.
+MIN_CONTRAST = 0.08
+_MIN_SIGNAL_TO_NOISE = 5
+
+# Brightness below which paper cannot be told from black, 0 being black and 1 white.
+_MIN_BRIGHTNESS = 1 / 64
+
+# Window in which some paper is visible, on a page and around a single digit. On a page
+# it is at least this many times as wide as the widest stroke; a dark area wider than
+# _MAX_STROKE is not a stroke.
+_PAGE_WINDOW = 1 / 6
+_DIGIT_WINDOW = 0.4
+_WINDOW_IN_STROKES = 4
+_MAX_STROKE = 0.18
+
+# Strokes are narrower than this at the level where polarity is decided, in pixels.
+_NARROW = 15
+
+# Odd, to keep the sign. High powers count strokes rather than shadows; 3 finds the
+# polarity of fewer photographs.
+_POLARITY_POWER = 9
+
+# Brightness changes by the first factor from pixel to pixel at an edge, and by the
+# second from the table to the paper, but not in shadows.
+_EDGE_CONTRAST = 1.12
+_TABLE_CONTRAST = 2.0
+
+# The sheet of paper covers at least this share of the image.
+_MIN_SHEET = 0.1
+
+# Smaller images have no shadows: they were drawn, or cut out and scaled.
+_MAX_TWO_TONE = 64
+
+# Drawings and binary images have this share of their pixels at the two extremes.
+_BINARY_SHARE = 0.9
+
+# A tone with this share of the border is the paper.
+PAPER_SHARE = 0.7
+
+# The paper of a photograph is measured if it covers this share of the image.
+_MIN_PAPER_SHARE = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """The paper of an image.
+
+    Attributes
+    ----------
+    light_ink : bool
+        Whether ink is lighter than paper; `paper` is that of the inverted image then.
+    paper : ndarray of float32 of shape (height, width)
+        Brightness with strokes filled in, at a lower resolution.
+    window : float or None
+        Width of the window in which the paper is measured. None for the whole image.
+    sheet : ndarray of bool of shape (height, width) or None
+        Where the paper is, at a lower resolution. None for everywhere.
+    """
+
+    light_ink: bool
+    paper: FloatImage
+    window: float | None
+    sheet: Mask | None = None
+
+
+def page_background(grey: FloatImage) -> Background:
+    """Estimate the paper of a page.
+
+    Whether ink is lighter than paper is decided by narrow strokes: the border does not
+    show it, because photographs are darker there.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+
+    Returns
+    -------
+    Background
+    """
+    edges, thin, wide = _make_levels(grey)
+    dark_window, light_window = _window(wide), _window(1 - wide)
+    paper = _fill_ink(edges, _PAGE_WINDOW)
+    sheet = find_sheet(shrink(paper, max(thin.shape)))
+    small = wide if max(dark_window, light_window) > _PAGE_WINDOW else thin
+    # The grain of a table and the edges of the paper are not strokes.
+    inside = resize(sheet.astype(np.float32), small.shape)
+    inside = ndimage.minimum_filter(inside, _NARROW, mode="nearest") > 0.99
+    if has_light_ink(_strokes(small)[inside]):
+        return Background(True, _fill_ink(1 - edges, light_window), light_window)
+    if dark_window > _PAGE_WINDOW:
+        paper = _fill_ink(edges, dark_window)
+    return Background(False, paper, dark_window, sheet)
+
+
+def digit_background(grey: FloatImage, light_ink: bool) -> Background:
+    """Estimate the paper of an image that a single digit fills, as `page_background`.
+
+    Whether its ink is light is seen along the border, see `differs_from_border`.
+    """
+    edges, *_ = _make_levels(1 - grey if light_ink else grey)
+    return Background(light_ink, _fill_ink(edges, _DIGIT_WINDOW), None)
+
+
+def divide_by_paper(
+    grey: FloatImage, background: Background, smoothing: float
+) -> tuple[FloatImage, FloatImage]:
+    """Divide an image by its paper, which removes light and shadows.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+    background : Background
+    smoothing : float
+        Standard deviation of the Gaussian that removes noise, as a part of the longer
+        side.
+
+    Returns
+    -------
+    ink : ndarray of float32 of shape (height, width)
+        How much darker than its paper each pixel is (lighter for light ink): 0 for
+        paper to 1 for black, and below 0 for pixels brighter than the paper.
+    min_ink : ndarray of float32 of shape (height, width)
+        Where `ink` is more than this it is not noise.
+    """
+    if background.light_ink:
+        grey = 1 - grey
+    paper = np.maximum(resize(background.paper, grey.shape), _MIN_BRIGHTNESS)
+    ink = 1 - grey / paper
+    ink = ndimage.gaussian_filter(ink, smoothing * max(grey.shape), mode="nearest")
+    # The estimate of the paper follows its brightest noise: measure what is left.
+    window = background.window
+    brighter = _percentile(shrink(ink, _NOISE_LEVEL), _PAPER_PERCENTILE, window)
+    ink -= resize(brighter, ink.shape)
+    if background.sheet is not None:
+        ink *= resize(background.sheet.astype(np.float32), ink.shape) > 0.99
+    small = shrink(np.abs(ink), _NOISE_LEVEL)
+    noise = _NOISE_SCALE * _percentile(small, _NOISE_PERCENTILE, window)
+    min_ink = np.maximum(_MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)
+    return ink, resize(min_ink, ink.shape)
+
+
+def has_light_ink(deviation: FloatImage) -> bool:
+    """Whether ink is lighter than the paper.
+
+    Parameters
+    ----------
+    deviation : ndarray of float32
+        How much lighter than their surroundings pixels are.
+
+    Returns
+    -------
+    bool
+    """
+    return bool((deviation.astype(np.float64) ** _POLARITY_POWER).sum() > 0)
+
+
+def differs_from_border(grey: FloatImage) -> FloatImage:
+    """How much lighter pixels are than the paper along the border of the image.
+
+    Light that falls from one side is removed: the paper is the plane nearest to most of
+    the border.
+    """
+    _, small, _ = _make_levels(grey)
+    rows, columns = np.indices(small.shape, dtype=np.float32)
+    border = np.ones(small.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    terms = np.stack([np.ones_like(small), rows, columns], axis=-1)
+    A, values = terms[border], small[border]
+    plane = np.array([np.median(values), 0, 0])
+    if (values == plane[0]).mean() > 0.5:
+        return small - float(plane[0])
+    for _ in range(8):  # least absolute deviations, by reweighting
+        weights = 1 / np.maximum(np.abs(values - A @ plane), 1e-3)
+        plane = np.linalg.lstsq(
+            A * np.sqrt(weights)[:, None], values * np.sqrt(weights), rcond=None
+        )[0]
+    return (small - terms @ plane).astype(np.float32)
+
+
+def _strokes(small: FloatImage) -> FloatImage:
+    """How much lighter than their surroundings narrow strokes are."""
+    around = ndimage.median_filter(small, 2 * _NARROW + 1, mode="nearest")
+    # Edges of shadows are not strokes: narrow neither as dark nor as light ones.
+    dark = _close(small, _NARROW) - small
+    light = small + _close(-small, _NARROW)
+    return np.clip(small - around, -dark, light)
+
+
+def _make_levels(grey: FloatImage) -> list[FloatImage]:
+    """The image pyramid: each level is made of the one before."""
+    return list(accumulate(_LEVELS, shrink, initial=grey))[1:]
+
+
+def _window(small: FloatImage) -> float:
+    """Width of a window that shows paper around the widest stroke."""
+    longer = max(small.shape)
+    ink = _close(small, longer // 2) - small
+    mask = ink > max(np.quantile(ink, 0.99) / 2, MIN_CONTRAST)
+    labels, _ = ndimage.label(np.pad(mask, 1, mode="edge"))
+    outside = np.unique([*labels[[0, -1]].flat, *labels[:, [0, -1]].flat])
+    labels = np.where(np.isin(labels, outside), 0, labels)[1:-1, 1:-1]
+    widest = 2 * ndimage.distance_transform_edt(labels).max() / longer
+    if widest > _MAX_STROKE:
+        return _PAGE_WINDOW
+    return float(max(_PAGE_WINDOW, _WINDOW_IN_STROKES * widest))
+
+
+def _fill_ink(level: FloatImage, window: float) -> FloatImage:
+    """Brightness of the paper, also below strokes; its edges stay sharp."""
+    smooth = ndimage.gaussian_filter(level, 1, mode="nearest")
+    return _close(smooth, max(3, round(window * max(level.shape))))
+
+
+def _close(image: FloatImage, width: int) -> FloatImage:
+    """Fill dark areas narrower than `width` pixels, as if the border was repeated."""
+    padded = np.pad(image, width, mode="edge")
+    closed = ndimage.grey_closing(padded, (width, width), mode="nearest")
+    result: FloatImage = closed[width:-width, width:-width]
+    return result
+
+
+def _percentile(
+    small: FloatImage, percentile: float, window: float | None
+) -> FloatImage:
+    """Percentile of the pixels within a window around each pixel, or of all pixels."""
+    if window is None:
+        return np.full((1, 1), np.percentile(small, percentile), np.float32)
+    width = max(3, round(window * max(small.shape)))
+    result: FloatImage = ndimage.percentile_filter(
+        small, percentile, width, mode="nearest"
+    )
+    return result
+
+
+def find_sheet(paper: FloatImage) -> Mask:
+    """Find the sheet of paper, if a dark table is visible around it.
+
+    Parameters
+    ----------
+    paper : ndarray of float32 of shape (height, width)
+        Brightness of the paper and of its surroundings, strokes filled in; about 200
+        pixels by the longer side.
+
+    Returns
+    -------
+    ndarray of bool of shape (height, width)
+        True for paper, and everywhere if there is no table.
+    """
+    everywhere = np.ones(paper.shape, dtype=bool)
+    logs = np.log(np.maximum(paper, _MIN_BRIGHTNESS))
+    change = ndimage.maximum_filter(logs, 3) - ndimage.minimum_filter(logs, 3)
+    labels, number = ndimage.label(change < 2 * np.log(_EDGE_CONTRAST))
+    if number < 2:
+        return everywhere
+    regions = range(1, number + 1)
+    areas = ndimage.sum_labels(everywhere, labels, regions)
+    light = ndimage.median(logs, labels, regions)
+    large = areas >= min(_MIN_SHEET * paper.size, areas.max())
+    sheet: Mask = labels == 1 + np.argmax(np.where(large, light, -np.inf))
+    near_sheet = ndimage.binary_dilation(sheet, iterations=4)
+    table = ~everywhere
+    for region, box in zip(regions, ndimage.find_objects(labels), strict=True):
+        own = labels == region
+        beside = own & near_sheet
+        if (
+            areas[region - 1] < 4
+            or not beside.any()
+            or not touches_border(box, own.shape)
+        ):
+            continue
+        reached = sheet & ndimage.binary_dilation(own, iterations=4)
+        if np.mean(logs[reached]) - np.mean(logs[beside]) > np.log(_TABLE_CONTRAST):
+            table |= own
+    if not table.any():
+        return everywhere
+    # Edges belong to the table; regions that the table does not reach are paper.
+    not_table: Mask = ~ndimage.binary_dilation(table, iterations=3) | sheet
+    return not_table
+
+
+def find_paper(grey: FloatImage) -> Mask | None:
+    """Find the paper of an image of two tones, which the digit may fill.
+
+    Parameters
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+
+    Returns
+    -------
+    ndarray of bool of shape (height, width) or None
+        True for paper. None if the image may be a photograph, whose light varies.
+
+    Notes
+    -----
+    The paper is the tone with the larger share of the border. If neither has 70 %, as
+    around a digit that was cut out tightly, two more properties count, each as much
+    as 10 % of the border: the paper has more of the four corners, and is in more
+    pieces. If all that is balanced, dark is ink.
+    """
+    lowest, highest = grey.min(), grey.max()
+    binary = ((grey == lowest) | (grey == highest)).mean() >= _BINARY_SHARE
+    if not binary and max(grey.shape) > _MAX_TWO_TONE:
+        return None
+    light: Mask = grey > (lowest + highest) / 2
+    edges = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    share = edges.mean()
+    corners = light[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
+    pieces = [ndimage.label(tone, EIGHT_NEIGHBOURS)[1] for tone in (light, ~light)]
+    more = np.sign(corners - 2) + np.sign(pieces[0] - pieces[1])
+    paper = light if share - 0.5 + 0.1 * more >= 0 else ~light
+    fills = max(share, 1 - share) < PAPER_SHARE or paper.mean() < _MIN_PAPER_SHARE
+    return paper if binary or fills else None
+
+
+def check_contrast(contrast: float, min_contrast: float = MIN_CONTRAST) -> None:
+    """Refuse an image whose darkest ink hardly differs from its paper."""
+    if contrast < min_contrast:
+        raise BlankImageError(
+            "There is no ink on the image. Expected a digit that is darker or lighter "
+            f"than its paper by at least {min_contrast:.1%}: {MIN_CONTRAST:.0%}, or "
+            f"{_MIN_SIGNAL_TO_NOISE} times the noise. Got {contrast:.1%}. Write with a "
+            "darker pen or in better light, and leave paper around the digit."
+        )

@@ -1,0 +1,35 @@
+"""Types of arrays that show images, and boxes around parts of them."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Grey levels or amounts of ink, of shape (height, width).
+FloatImage: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+# The rows and the columns of a part of an image.
+Box: TypeAlias = tuple[slice, slice]
+
+# Neighbours of a pixel for `scipy.ndimage.label`: diagonal ones count.
+EIGHT_NEIGHBOURS = np.ones((3, 3))
+
+
+def bounding_box(mask: Mask) -> Box:
+    """The smallest box with all true pixels of a mask, of which there are some."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def lengths(box: Box) -> tuple[int, int]:
+    """Height and width of a box."""
+    return box[0].stop - box[0].start, box[1].stop - box[1].start
+
+
+def touches_border(box: Sequence[slice], shape: Sequence[int]) -> bool:
+    """Whether a box is within a pixel of the border of an image of a shape."""
+    return any(
+        side.start <= 1 or side.stop >= size - 1
+        for side, size in zip(box, shape, strict=True)
+    )
