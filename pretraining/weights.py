@@ -61,7 +61,7 @@ def save(folder, clf, layers):
     (folder / "digit_reader.npz").write_bytes(content)
     checksum = hashlib.sha256(content).hexdigest()
     (folder / "_checksums.py").write_text(
-        '"""Checksums of the files beside, written by `make pretrained`."""\n\n'
+        '"""Checksums of the files in this folder, written by `make pretrained`."""\n\n'
         f'SHA256 = {{\n    "digit_reader.npz": "{checksum[:32]}"\n'
         f'    "{checksum[32:]}",\n}}\n',
         "utf-8",

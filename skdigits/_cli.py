@@ -159,11 +159,11 @@ def _load_model(path):
     """The classifier in a file, or None for the pretrained network."""
     if path is None:
         return None
-    from skdigits.images._read import side_of_pictures
+    from skdigits.images._read import image_side
 
     try:
         estimator = _load(path)
-        side_of_pictures(estimator)
+        image_side(estimator)
     except Exception as error:  # unpickling raises any type
         raise _CannotStartError(f"{path} cannot be used: {error}") from error
     return estimator

@@ -84,7 +84,7 @@ def test_input_is_left_as_it_is(grey):
         (np.zeros((0, 5)), r"Got \(0, 5\)"),
         (np.zeros((2, 2), int), "Got int64 instead. Convert it"),
         (np.array([["a"]]), "Got <U1"),
-        (np.array([[0.0, 255.0]]), "Divide values up to 255 by 255"),
+        (np.array([[0.0, 255.0]]), "Divide values of up to 255 by 255"),
         (np.array([[-0.5, 0.5]]), r"must be in \[0, 1\]"),
         (np.array([[np.nan, 0.5]]), r"must be in \[0, 1\].*Replace NaN"),
         (np.array([[np.inf, 0.5]]), r"must be in \[0, 1\].*Replace NaN"),

@@ -286,9 +286,9 @@ def test_cut_digits_are_refused(some, side):
 
 
 def test_box_larger_than_the_picture_is_refused():
-    with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
+    with pytest.raises(ValueError, match=r"at most size=10\. Got 20"):
         normalize_digit(np.eye(30), size=10)
-    with pytest.raises(ValueError, match="size must be a whole number"):
+    with pytest.raises(ValueError, match="size must be an int from 4 to 1024"):
         normalize_digit(np.eye(30), size="large")
 
 
@@ -358,7 +358,7 @@ def test_transformer_takes_lists_only(X):
 def test_transformer_refuses_a_box_larger_than_the_image():
     transformer = DigitImageTransformer(size=10)
     for method in (transformer.fit, transformer.transform):
-        with pytest.raises(ValueError, match=r"at most size, which is 10\. Got 20"):
+        with pytest.raises(ValueError, match=r"at most size=10\. Got 20"):
             method([])
 
 

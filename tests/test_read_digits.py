@@ -188,7 +188,7 @@ def test_classifier_of_the_reference_job(mnist, page):
     ("estimator", "message"),
     [
         (LinearSVC().fit(np.eye(784)[:20], np.arange(20) % 2), "probabilities"),
-        (DummyClassifier().fit(np.eye(64), np.arange(64) % 10), "rows of 64"),
+        (DummyClassifier().fit(np.eye(64), np.arange(64) % 10), "fitted on 64 features"),
         ("reader", "probabilities"),
     ],
 )
@@ -200,7 +200,7 @@ def test_unsuitable_estimators_are_refused(estimator, message, page):
 def test_bad_arguments_are_refused(page):
     with pytest.raises(NotFittedError):
         read_digits(page.image, DigitMLPClassifier())
-    with pytest.raises(ValueError, match=r"min_confidence must be from 0 to 1. Got 2"):
+    with pytest.raises(ValueError, match=r"min_confidence must be in \[0, 1\]. Got 2"):
         read_digits(page.image, min_confidence=2)
     with pytest.raises(ValueError, match="min_confidence"):
         read_digits(page.image, min_confidence="high")

@@ -1,4 +1,4 @@
-"""Pictures of handwritten digits: from a photograph or a scan to rows of pixels."""
+"""Load images, normalize single digits, and find and read the digits of pages."""
 
 from skdigits.images._errors import (
     BlankImageError,
@@ -33,8 +33,9 @@ for _function in (find_digits, load_image, normalize_digit, read_digits):
     _function.__module__ = __name__  # so that pickles name the public address
 
 
-def __getattr__(name):
-    # The rest needs no scikit-learn, whose import takes longer than reading a page.
+def __getattr__(name: str) -> type:
+    # Only the transformer needs scikit-learn, whose import takes longer than reading a
+    # page.
     if name == "DigitImageTransformer":
         from skdigits.images._transformer import DigitImageTransformer
 
@@ -42,5 +43,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -35,7 +35,7 @@ _NOISE_PERCENTILE, _NOISE_SCALE = 40, 1.25
 MIN_CONTRAST = 0.08
 _MIN_SIGNAL_TO_NOISE = 5
 
-# Brightness below which paper cannot be told from black, 0 being black and 1 white.
+# Minimum brightness of paper, from 0 for black to 1 for white.
 _MIN_BRIGHTNESS = 1 / 64
 
 # Window in which some paper is visible, on a page and around a single digit. On a page
@@ -113,7 +113,7 @@ def page_background(grey: FloatImage) -> Background:
     edges, thin, wide = _make_levels(grey)
     dark_window, light_window = _window(wide), _window(1 - wide)
     paper = _fill_ink(edges, _PAGE_WINDOW)
-    sheet = find_sheet(shrink(paper, max(thin.shape)))
+    sheet = _find_sheet(shrink(paper, max(thin.shape)))
     small = wide if max(dark_window, light_window) > _PAGE_WINDOW else thin
     # The grain of a table and the edges of the paper are not strokes.
     inside = resize(sheet.astype(np.float32), small.shape)
@@ -128,7 +128,7 @@ def page_background(grey: FloatImage) -> Background:
 def digit_background(grey: FloatImage, light_ink: bool) -> Background:
     """Estimate the paper of an image that a single digit fills, as `page_background`.
 
-    Whether its ink is light is seen along the border, see `differs_from_border`.
+    The border shows whether its ink is light, see `differs_from_border`.
     """
     edges, *_ = _make_levels(1 - grey if light_ink else grey)
     return Background(light_ink, _fill_ink(edges, _DIGIT_WINDOW), None)
@@ -160,7 +160,7 @@ def divide_by_paper(
     paper = np.maximum(resize(background.paper, grey.shape), _MIN_BRIGHTNESS)
     ink = 1 - grey / paper
     ink = ndimage.gaussian_filter(ink, smoothing * max(grey.shape), mode="nearest")
-    # The estimate of the paper follows its brightest noise: measure what is left.
+    # The paper comes out as bright as its brightest noise: correct that.
     window = background.window
     brighter = _percentile(shrink(ink, _NOISE_LEVEL), _PAPER_PERCENTILE, window)
     ink -= resize(brighter, ink.shape)
@@ -173,25 +173,14 @@ def divide_by_paper(
 
 
 def has_light_ink(deviation: FloatImage) -> bool:
-    """Whether ink is lighter than the paper.
-
-    Parameters
-    ----------
-    deviation : ndarray of float32
-        How much lighter than their surroundings pixels are.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether ink is lighter than paper, given how much pixels differ from paper."""
     return bool((deviation.astype(np.float64) ** _POLARITY_POWER).sum() > 0)
 
 
 def differs_from_border(grey: FloatImage) -> FloatImage:
     """How much lighter pixels are than the paper along the border of the image.
 
-    Light that falls from one side is removed: the paper is the plane nearest to most of
-    the border.
+    The paper is the plane nearest to most of the border: light may fall from one side.
     """
     _, small, _ = _make_levels(grey)
     rows, columns = np.indices(small.shape, dtype=np.float32)
@@ -207,7 +196,8 @@ def differs_from_border(grey: FloatImage) -> FloatImage:
         plane = np.linalg.lstsq(
             A * np.sqrt(weights)[:, None], values * np.sqrt(weights), rcond=None
         )[0]
-    return (small - terms @ plane).astype(np.float32)
+    result: FloatImage = (small - terms @ plane).astype(np.float32)
+    return result
 
 
 def _strokes(small: FloatImage) -> FloatImage:
@@ -216,7 +206,8 @@ def _strokes(small: FloatImage) -> FloatImage:
     # Edges of shadows are not strokes: narrow neither as dark nor as light ones.
     dark = _close(small, _NARROW) - small
     light = small + _close(-small, _NARROW)
-    return np.clip(small - around, -dark, light)
+    strokes: FloatImage = np.clip(small - around, -dark, light)
+    return strokes
 
 
 def _make_levels(grey: FloatImage) -> list[FloatImage]:
@@ -265,19 +256,10 @@ def _percentile(
     return result
 
 
-def find_sheet(paper: FloatImage) -> Mask:
-    """Find the sheet of paper, if a dark table is visible around it.
+def _find_sheet(paper: FloatImage) -> Mask:
+    """Find the sheet of paper: everywhere, unless a dark table is visible around it.
 
-    Parameters
-    ----------
-    paper : ndarray of float32 of shape (height, width)
-        Brightness of the paper and of its surroundings, strokes filled in; about 200
-        pixels by the longer side.
-
-    Returns
-    -------
-    ndarray of bool of shape (height, width)
-        True for paper, and everywhere if there is no table.
+    `paper` is the brightness with strokes filled in, of about 200 pixels.
     """
     everywhere = np.ones(paper.shape, dtype=bool)
     logs = np.log(np.maximum(paper, _MIN_BRIGHTNESS))
@@ -294,15 +276,15 @@ def find_sheet(paper: FloatImage) -> Mask:
     table = ~everywhere
     for region, box in zip(regions, ndimage.find_objects(labels), strict=True):
         own = labels == region
-        beside = own & near_sheet
+        near = own & near_sheet
         if (
             areas[region - 1] < 4
-            or not beside.any()
+            or not near.any()
             or not touches_border(box, own.shape)
         ):
             continue
         reached = sheet & ndimage.binary_dilation(own, iterations=4)
-        if np.mean(logs[reached]) - np.mean(logs[beside]) > np.log(_TABLE_CONTRAST):
+        if np.mean(logs[reached]) - np.mean(logs[near]) > np.log(_TABLE_CONTRAST):
             table |= own
     if not table.any():
         return everywhere
@@ -314,21 +296,10 @@ def find_sheet(paper: FloatImage) -> Mask:
 def find_paper(grey: FloatImage) -> Mask | None:
     """Find the paper of an image of two tones, which the digit may fill.
 
-    Parameters
-    ----------
-    grey : ndarray of float32 of shape (height, width)
-
-    Returns
-    -------
-    ndarray of bool of shape (height, width) or None
-        True for paper. None if the image may be a photograph, whose light varies.
-
-    Notes
-    -----
-    The paper is the tone with the larger share of the border. If neither has 70 %, as
-    around a digit that was cut out tightly, two more properties count, each as much
-    as 10 % of the border: the paper has more of the four corners, and is in more
-    pieces. If all that is balanced, dark is ink.
+    None if the image may be a photograph, whose light varies. The paper is the tone
+    with the larger share of the border. If neither has 70 %, as around a digit that was
+    cropped tightly, two more properties count, each as much as 10 % of the border: the
+    paper has more of the four corners, and more pieces. In a tie, dark is ink.
     """
     lowest, highest = grey.min(), grey.max()
     binary = ((grey == lowest) | (grey == highest)).mean() >= _BINARY_SHARE

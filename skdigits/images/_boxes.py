@@ -1,4 +1,4 @@
-"""Types of arrays that show images, and boxes around parts of them."""
+"""Types of images and masks, and boxes around parts of them."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 # Grey levels or amounts of ink, of shape (height, width).
 FloatImage: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
+# Number of the connected component of each pixel, 0 for none.
+Labels: TypeAlias = NDArray[np.int32]
 # The rows and the columns of a part of an image.
 Box: TypeAlias = tuple[slice, slice]
 

@@ -1,22 +1,41 @@
-"""Connected ink: specks dropped, parts of a digit merged, touching digits split."""
+"""Connected components of ink: drop specks, split touching digits, merge parts."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from skdigits.images._boxes import EIGHT_NEIGHBOURS, lengths, touches_border
+from skdigits.images._boxes import (
+    EIGHT_NEIGHBOURS,
+    Box,
+    FloatImage,
+    Labels,
+    Mask,
+    bounding_box,
+    lengths,
+    touches_border,
+)
 
-# Smaller components, as a part of the longer side of the page, are dust.
-_DUST = 0.004
+# Labels of the components of a digit, and their bounding box.
+Digit: TypeAlias = tuple[list[int], Box]
 
-# No digit is less high than this part of the longer side.
-_LEAST_HEIGHT = 0.012
+# Minimum size of a component, and minimum height of a digit, as parts of the longer
+# side of the page. Smaller components are dust.
+_MIN_COMPONENT = 0.004
+_MIN_DIGIT_HEIGHT = 0.012
 
-# More components than this are the texture of something.
-_MOST_COMPONENTS = 600
+# Maximum number of components: more are the texture of a surface. The largest are kept.
+_MAX_COMPONENTS = 600
 
 
-def label_strokes(ink, mask, pixel=1.0):
-    """Label connected ink, each as far as half of its own strength.
+def label_strokes(
+    ink: FloatImage, mask: Mask, pixel: float = 1.0
+) -> tuple[Labels, dict[int, float]]:
+    """Label the connected components of ink with sharp edges.
+
+    A component contains the pixels with at least half of its own strength.
 
     Parameters
     ----------
@@ -24,29 +43,29 @@ def label_strokes(ink, mask, pixel=1.0):
     mask : ndarray of bool of shape (height, width)
         Where ink is more than noise.
     pixel : float, default=1.0
-        Across a pixel of the picture, which may be smaller than what is looked at.
+        Size of a pixel of the original image, which may have been enlarged.
 
     Returns
     -------
     labels : ndarray of int32 of shape (height, width)
-        0 where there is none.
+        0 for paper.
     strengths : dict of int to float
-        How dark the ink of each label is.
+        Darkness of each label: the 90th percentile of its ink.
     """
-    dust = max(3, _DUST * max(mask.shape))
+    min_size = max(3, _MIN_COMPONENT * max(mask.shape))
     strokes = np.zeros(mask.shape, dtype=bool)
     labels, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if max(lengths(box)) >= dust:
+        if max(lengths(box)) >= min_size:
             own = labels[box] == label
             strokes[box] |= own & (ink[box] >= strength_along(ink[box], own) / 2)
     labels, _ = ndimage.label(strokes, EIGHT_NEIGHBOURS)
     steepness = ndimage.gaussian_gradient_magnitude(ink, 1)
-    strengths = {}
+    strengths: dict[int, float] = {}
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         own = labels[box] == label
         strength = float(np.quantile(ink[box][own], 0.9))
-        if max(lengths(box)) >= dust and _is_sharp(
+        if max(lengths(box)) >= min_size and _is_sharp(
             own, steepness[box], strength, pixel
         ):
             strengths[label] = strength
@@ -55,8 +74,10 @@ def label_strokes(ink, mask, pixel=1.0):
     return labels, strengths
 
 
-def strength_along(ink, own, reach=0.12, least=0.5):
-    """How dark strokes are, which get fainter where a pen fails.
+def strength_along(
+    ink: FloatImage, own: Mask, reach: float = 0.12, minimum: float = 0.5
+) -> FloatImage:
+    """The darkest ink nearby: strokes get fainter when a pen runs dry.
 
     Parameters
     ----------
@@ -64,44 +85,45 @@ def strength_along(ink, own, reach=0.12, least=0.5):
     own : ndarray of bool of shape (height, width)
         Pixels of the strokes.
     reach : float, default=0.12
-        How far to look, as a part of the longer side.
-    least : float, default=0.5
-        What strength is at least, as a part of what is usual in these strokes.
+        Size of the neighbourhood, as a part of the longer side.
+    minimum : float, default=0.5
+        Minimum of the result, relative to the strength of all strokes.
 
     Returns
     -------
     ndarray of float32 of shape (height, width)
-        The darkest ink nearby.
     """
     strength = np.quantile(ink[own], 0.9)
     nearby = max(5, round(reach * max(own.shape)))
     darkest = ndimage.maximum_filter(np.where(own, ink, 0), nearby)
-    return np.clip(darkest, least * strength, strength)
+    along: FloatImage = np.clip(darkest, minimum * strength, strength)
+    return along
 
 
-def _is_sharp(own, steepness, strength, pixel):
-    """Whether it ends like a stroke, over a few pixels, and not like a shadow."""
+def _is_sharp(own: Mask, steepness: FloatImage, strength: float, pixel: float) -> bool:
+    """Whether ink ends within a few pixels, as strokes do and shadows do not."""
     outline = own & ~ndimage.binary_erosion(own)
     width = strength / max(float(np.median(steepness[outline])), 1e-6)
-    return width <= 6 + pixel + 0.1 * max(own.shape)
+    return bool(width <= 6 + pixel + 0.1 * max(own.shape))
 
 
-def typical_height(boxes, shape):
-    """How high digits are, of which most ink is.
+def typical_height(boxes: Sequence[Box], shape: Sequence[int]) -> float:
+    """Typical height of a digit: the median, weighted by the square of the height.
 
     Parameters
     ----------
     boxes : list of tuples of slices
+        Boxes of connected components.
     shape : tuple of int
         Height and width of the page.
 
     Returns
     -------
     float
-        0 where nothing is as high as a digit.
+        0 if no component has the height of a digit.
     """
-    least = _LEAST_HEIGHT * max(shape)
-    boxes = [box for box in boxes if lengths(box)[0] >= least]
+    min_height = _MIN_DIGIT_HEIGHT * max(shape)
+    boxes = [box for box in boxes if lengths(box)[0] >= min_height]
     framed = _count_inside(boxes)
     boxes = [box for box, inside in zip(boxes, framed, strict=True) if inside < 3]
     inner = [box for box in boxes if not touches_border(box, shape)]
@@ -112,8 +134,8 @@ def typical_height(boxes, shape):
     return float(heights[np.searchsorted(weights, weights[-1] / 2)])
 
 
-def _count_inside(boxes):
-    """How many others lie in each box: in those of frames and edges, not of digits."""
+def _count_inside(boxes: Sequence[Box]) -> list[int]:
+    """Number of other boxes inside each box, which is large for frames and edges."""
     if not boxes:
         return []
     starts = np.array([[side.start for side in box] for box in boxes])
@@ -124,10 +146,10 @@ def _count_inside(boxes):
     ]
 
 
-def split_touching(labels, strengths, height):
-    """Split components that are wider than a digit where one stroke holds them.
+def split_touching(labels: Labels, strengths: dict[int, float], height: float) -> None:
+    """Split components wider than a digit where they are joined by a single stroke.
 
-    Both arguments are changed in place.
+    `labels` and `strengths` are changed in place.
 
     Parameters
     ----------
@@ -155,23 +177,24 @@ def split_touching(labels, strengths, height):
         labels[box][right] = following
         strengths[following] = strengths[label]
         for part, pixels in ((label, own & ~right), (following, right)):
-            rows, columns = ndimage.find_objects(pixels.astype(np.int8))[0]
-            waiting.append(
-                (
-                    part,
-                    (
-                        slice(box[0].start + rows.start, box[0].start + rows.stop),
-                        slice(
-                            box[1].start + columns.start, box[1].start + columns.stop
-                        ),
-                    ),
-                )
-            )
+            waiting.append((part, _shifted(bounding_box(pixels), box)))
         following += 1
 
 
-def _right_of_seam(own, height):
-    """Pixels to the right of the path from top to bottom that crosses least ink."""
+def _shifted(box: Box, outer: Box) -> Box:
+    """A box in an outer box, in pixels of the page."""
+    rows, columns = (
+        slice(start.start + side.start, start.start + side.stop)
+        for side, start in zip(box, outer, strict=True)
+    )
+    return rows, columns
+
+
+def _right_of_seam(own: Mask, height: float) -> Mask | None:
+    """Pixels to the right of the path from top to bottom that crosses least ink.
+
+    None if the path does not separate two digits.
+    """
     tall, wide = own.shape
     stroke = 2 * np.median(_ridge(own))
     first, last = round(0.3 * height), wide - round(0.3 * height)
@@ -183,12 +206,12 @@ def _right_of_seam(own, height):
     total[0] = cost[0]
     for row in range(1, tall):
         above = np.pad(total[row - 1], 1, constant_values=np.inf)
-        # Slanting paths are longer, and so dearer.
+        # Diagonal steps are longer, so they cost more.
         choices = np.stack([above[:-2] + 0.01, above[1:-1], above[2:] + 0.01])
         came[row] = choices.argmin(0) - 1
         total[row] = cost[row] + choices.min(0)
     column = int(total[-1].argmin())
-    right = np.zeros(own.shape, dtype=bool)
+    right: Mask = np.zeros(own.shape, dtype=bool)
     seam = np.zeros(tall, dtype=np.intp)
     for row in range(tall - 1, -1, -1):
         seam[row] = first + column
@@ -197,7 +220,7 @@ def _right_of_seam(own, height):
     right &= own
     crossed = own[np.arange(tall), seam].sum()
     holes = ndimage.binary_fill_holes(own) & ~own
-    # A bowl is of one digit.
+    # A seam through a hole cuts the bowl of a digit.
     if crossed > 1.5 * stroke or holes[np.arange(tall), seam].sum() > 0.1 * height:
         return None
     for part in (right, own & ~right):
@@ -207,14 +230,19 @@ def _right_of_seam(own, height):
     return right
 
 
-def _ridge(own):
-    """Half the width of the stroke along its middle."""
+def _ridge(own: Mask) -> NDArray[np.float64]:
+    """Half the width of the stroke, along its centre line."""
     depth = ndimage.distance_transform_edt(np.pad(own, 1))[1:-1, 1:-1]
-    return depth[own & (depth >= ndimage.maximum_filter(depth, 3))]
+    ridge: NDArray[np.float64] = depth[
+        own & (depth >= ndimage.maximum_filter(depth, 3))
+    ]
+    return ridge
 
 
-def merge_parts(labels, strengths, height):
-    """Put together what is of one digit.
+def merge_parts(
+    labels: Labels, strengths: dict[int, float], height: float
+) -> list[Digit]:
+    """Merge components that are parts of one digit.
 
     Parameters
     ----------
@@ -225,8 +253,8 @@ def merge_parts(labels, strengths, height):
 
     Returns
     -------
-    list of tuple
-        Labels and box of each digit.
+    list of (labels, box)
+        Labels of the components of each digit, and its bounding box.
     """
     boxes = ndimage.find_objects(labels)
     parts = [
@@ -235,7 +263,7 @@ def merge_parts(labels, strengths, height):
         if max(lengths(boxes[label - 1])) >= 0.1 * height
     ]
     parts.sort(key=lambda part: -max(lengths(part[1])))
-    parts = parts[:_MOST_COMPONENTS]
+    parts = parts[:_MAX_COMPONENTS]
     merged = True
     while merged:
         merged = False
@@ -260,22 +288,24 @@ def merge_parts(labels, strengths, height):
     return parts
 
 
-def _union(box, other):
-    return tuple(
+def _union(box: Box, other: Box) -> Box:
+    rows, columns = (
         slice(min(a.start, b.start), max(a.stop, b.stop))
         for a, b in zip(box, other, strict=True)
     )
+    return rows, columns
 
 
-def _box_gap(box, other):
+def _box_gap(box: Box, other: Box) -> int:
     gaps = (
         max(a.start, b.start) - min(a.stop, b.stop)
         for a, b in zip(box, other, strict=True)
     )
-    return max(0, *gaps)
+    return int(max(0, *gaps))
 
 
-def _fit_together(box, other, gap, height):
+def _fit_together(box: Box, other: Box, gap: int, height: float) -> bool:
+    """Whether two boxes of a gap may be parts of one digit, given its height."""
     tall, wide = lengths(_union(box, other))
     if tall > 1.4 * height or wide > 1.3 * height:
         return False
@@ -283,13 +313,14 @@ def _fit_together(box, other, gap, height):
     overlap = min(box[1].stop, other[1].stop) - max(box[1].start, other[1].start)
     if overlap >= 0.5 * min(wide_a, wide_b):
         return True
-    # Side by side are two digits, unless one is but a part.
-    least = 0.5 if gap > 0 else 0.65
-    return min(tall_a, tall_b) <= least * height and gap <= 0.15 * height
+    # Tall components side by side are two digits.
+    max_height = 0.5 if gap > 0 else 0.65
+    return min(tall_a, tall_b) <= max_height * height and gap <= 0.15 * height
 
 
-def _pixel_gap(labels, part, other):
+def _pixel_gap(labels: Labels, part: Digit, other: Digit) -> float:
+    """Distance between the nearest pixels of two parts."""
     box = _union(part[1], other[1])
     inside = labels[box]
     distance = ndimage.distance_transform_edt(~np.isin(inside, part[0]))
-    return distance[np.isin(inside, other[0])].min(initial=np.inf)
+    return float(distance[np.isin(inside, other[0])].min(initial=np.inf))

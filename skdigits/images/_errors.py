@@ -1,8 +1,8 @@
-"""Why an image cannot be read."""
+"""Errors raised for images that cannot be read."""
 
 
 class ImageError(ValueError):
-    """An image that cannot be read.
+    """The image cannot be read; base class of the other image errors.
 
     Examples
     --------
@@ -21,7 +21,7 @@ b'a text'. Convert it to PNG or JPEG, or use another copy.
 
 
 class ImageTooLargeError(ImageError):
-    """An image with more pixels than are looked at.
+    """The image has more than 60 million pixels.
 
     Examples
     --------
@@ -31,15 +31,15 @@ class ImageTooLargeError(ImageError):
     ...     load_image(np.broadcast_to(np.uint8(0), (10_000, 10_000)))
     ... except ImageTooLargeError as error:
     ...     print(error)
-    Images may have up to 60,000,000 pixels. This one has shape (10000, 10000). Save \
-it with fewer.
+    An image may have up to 60,000,000 pixels. Got an array of shape (10000, 10000). \
+Resize it.
     """
 
     __module__ = "skdigits.images"
 
 
 class BlankImageError(ImageError):
-    """A picture with nothing on it that is darker or lighter than the paper.
+    """The image has no ink: nothing is darker or lighter than the paper.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class BlankImageError(ImageError):
 
 
 class SeveralDigitsError(ImageError):
-    """A picture of more than one digit where one is expected.
+    """The image shows several digits where a single one is expected.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class SeveralDigitsError(ImageError):
 
 
 class CutDigitError(ImageError):
-    """A picture whose border cuts through its digit.
+    """The border of the image cuts through the digit.
 
     Examples
     --------

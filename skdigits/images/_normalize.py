@@ -1,9 +1,10 @@
-"""One digit in the format of MNIST."""
+"""Normalize the image of a single digit to the format of MNIST."""
 
 from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._background import (
@@ -17,19 +18,20 @@ from skdigits.images._background import (
 )
 from skdigits.images._boxes import (
     EIGHT_NEIGHBOURS,
+    FloatImage,
+    Mask,
     bounding_box,
     lengths,
 )
 from skdigits.images._errors import CutDigitError, SeveralDigitsError
-from skdigits.images._loading import load_image
+from skdigits.images._loading import ImageLike, load_image
 from skdigits.images._resampling import resize, shrink
 
-# A digit is looked at with this many pixels by its longer side, for each one of the
-# result.
+# Pixels of a digit per pixel of the result, when its edges are sharpened.
 _OVERSAMPLING = 5
 
-# Larger pictures of a single digit tell no more.
-_MOST_PIXELS = 800
+# Images are shrunk to this many pixels of the longer side: more show no more detail.
+_MAX_DIGIT_PIXELS = 800
 
 # Standard deviation of the Gaussian that removes noise from a photograph, as a part of
 # the longer side: half the smallest detail of a digit.
@@ -39,59 +41,67 @@ _DIGIT_SMOOTHING = 1 / 150
 _MIN_INK_SHARE = 0.001
 _MIN_INK_PIXELS = 40
 
-# Ink at least this dark is left as dark as it is, which MNIST's is.
-_FULL = 0.9
+# Images whose darkest ink, from 0 to 1, is at least this dark keep their grey levels:
+# all of MNIST's are.
+_MIN_FULL_INK = 0.9
 
-# Pieces with less ink than this share of the largest one are specks.
-_SPECK = 0.03
+# Connected pieces smaller than this share of the area of the largest one are specks.
+_MIN_PIECE = 0.03
 
 
-def normalize_digit(image, *, size=28, box_size=20):
-    """Bring the picture of one digit into the format of MNIST's.
+def normalize_digit(
+    image: ImageLike, *, size: int = 28, box_size: int = 20
+) -> NDArray[np.uint8]:
+    """Normalize the image of a single digit to the format of MNIST.
 
-    The digit fills a box of `box_size` x `box_size` pixels, in proportion and with
-    greys along its edges, and the centre of its mass is in the middle of the result,
-    which for 28 pixels is index 14. A digit of MNIST stays as it is, pixel by pixel.
+    The digit is scaled to fit a box of `box_size` x `box_size` pixels, keeping its
+    aspect ratio, with anti-aliased edges. Its centre of mass is moved to the centre of
+    the result, which is index 14 for 28 pixels. Images of MNIST are returned unchanged.
 
     Parameters
     ----------
     image : str, path-like, file object, PIL.Image.Image or array-like
-        What :func:`load_image` takes: a dark digit on light paper or a light one on
-        dark.
+        Any image that :func:`load_image` takes, of a dark digit on light paper or a
+        light digit on dark paper.
     size : int, default=28
-        Pixels by either side of the result, at least `box_size`. 20, for the data of
-        the reference job, gives the middle of what 28 gives.
+        Height and width of the result in pixels, from `box_size` to 1024. ``size=20``
+        gives the central 20 x 20 pixels of the 28 x 28 result.
     box_size : int, default=20
-        Pixels by the longer side of the digit.
+        Length of the longer side of the digit in pixels, at least 4.
 
     Returns
     -------
     ndarray of uint8 of shape (size, size)
-        From 0 for paper to 255 for ink.
+        Pixels from 0 for paper to 255 for ink.
 
     Raises
     ------
     BlankImageError
-        If there is nothing on the picture.
+        If the image has no ink.
     SeveralDigitsError
         If there are several digits side by side.
     CutDigitError
-        If the border of the picture cuts through the digit.
+        If the border of the image cuts through the digit.
     ImageError
-        If the picture cannot be read, see :func:`load_image`.
+        If the image cannot be read, see :func:`load_image`.
     ValueError
-        If a size is not as described.
+        If `size` or `box_size` is invalid.
+
+    See Also
+    --------
+    find_digits : Find the digits of a page.
+    DigitImageTransformer : Normalize many images, as a step of a Pipeline.
 
     Notes
     -----
-    The format is that of [1]_. The middle is where MNIST has it: of its 60,000 training
-    images, all but one stay as they are.
+    The format is described in [1]_. Of the 60,000 training images of MNIST, all but one
+    are returned unchanged.
 
-    Whether ink is dark or light is seen at the border, most of which is paper. A digit
-    that was cut out tightly may leave too little of it. So on a binary image, and on
-    one of at most 64 pixels by the longer side, the corners and the number of pieces
-    count as well where neither tone has 70 % of the border: paper has more of the four
-    corners and is in more pieces.
+    Whether ink is darker or lighter than paper is decided along the border, most of
+    which is paper. A digit that was cropped tightly may touch too much of it. So for
+    binary images, and for images of at most 64 pixels, two more properties count if
+    neither tone covers 70 % of the border: paper has more of the four corners, and
+    forms more connected pieces.
 
     References
     ----------
@@ -109,12 +119,14 @@ def normalize_digit(image, *, size=28, box_size=20):
     ((28, 28), array([  0, 255, 255, 255,   0], dtype=uint8))
     """
     check_sizes(size, box_size)
-    grey = shrink(load_image(image), _MOST_PIXELS)
+    grey = shrink(load_image(image), _MAX_DIGIT_PIXELS)
     ink, even = ink_of_digit(grey)
     if even and _is_normalized(ink, size, box_size):
         return _to_uint8(ink)
     fits = (
-        even and ink.max() >= _FULL and max(lengths(bounding_box(ink > 0))) == box_size
+        even
+        and ink.max() >= _MIN_FULL_INK
+        and max(lengths(bounding_box(ink > 0))) == box_size
     )
     if not fits:
         strongest = ink[_without_specks(ink > ink.max() / 2)].max()
@@ -129,31 +141,23 @@ def normalize_digit(image, *, size=28, box_size=20):
     return place(digit, size)
 
 
-def check_sizes(size, box_size):
+def check_sizes(size: int, box_size: int) -> None:
+    """Raise if a size is invalid."""
     for name, value in (("size", size), ("box_size", box_size)):
         if not isinstance(value, Integral) or not 4 <= value <= 1024:
             raise ValueError(
-                f"{name} must be a whole number from 4 to 1024. Got {value!r} instead."
+                f"{name} must be an int from 4 to 1024. Got {value!r} instead."
             )
     if box_size > size:
         raise ValueError(
-            f"box_size must be at most size, which is {size}. Got {box_size} instead."
+            f"box_size must be at most size={size}. Got {box_size} instead."
         )
 
 
-def ink_of_digit(grey):
-    """Find the ink of a picture of which it fills much.
+def ink_of_digit(grey: FloatImage) -> tuple[FloatImage, bool]:
+    """Amounts of ink in [0, 1] of a single digit, and whether its paper is even.
 
-    Parameters
-    ----------
-    grey : ndarray of float32 of shape (height, width)
-
-    Returns
-    -------
-    ink : ndarray of float32 of shape (height, width)
-        Amounts of ink in [0, 1].
-    even : bool
-        Whether the paper is perfectly even.
+    The digit may fill the image. Paper is even if nearly all of it has one grey level.
     """
     on_paper = find_paper(grey)
     if on_paper is None:
@@ -171,31 +175,22 @@ def ink_of_digit(grey):
         even = bool((bright == paper).mean() >= PAPER_SHARE)
         if on_paper is not None or even:
             ink = np.maximum(paper - image, 0)
-            check_contrast(ink.max())
+            check_contrast(float(ink.max()))
             return ink, even
     ink, min_ink = divide_by_paper(
         grey, digit_background(grey, light_ink), _DIGIT_SMOOTHING
     )
-    contrast = np.quantile(ink, 1 - min(_MIN_INK_SHARE, _MIN_INK_PIXELS / ink.size))
-    check_contrast(contrast, np.median(min_ink))
+    share = min(_MIN_INK_SHARE, _MIN_INK_PIXELS / ink.size)
+    contrast = float(np.quantile(ink, 1 - share))
+    check_contrast(contrast, float(np.median(min_ink)))
     full = np.median(ink[ink >= contrast / 2])
     return np.clip(ink / full, 0, 1), False
 
 
-def fit_to_box(ink, box_size):
-    """Fit ink into a box, in proportion, its edges as sharp as a scanner's.
+def fit_to_box(ink: FloatImage, box_size: int) -> FloatImage:
+    """Crop a digit and scale its longer side to `box_size` pixels, with sharp edges.
 
-    Parameters
-    ----------
-    ink : ndarray of float32 of shape (height, width)
-        Amounts of ink in [0, 1], of a single digit.
-    box_size : int
-        Pixels by the longer side of the digit in the result.
-
-    Returns
-    -------
-    ndarray of float32 of shape (new_height, new_width)
-        The longer side has `box_size` pixels.
+    The ink, given and returned, is in [0, 1].
     """
     rows, columns = bounding_box(ink > 0.5)
     height, width = lengths((rows, columns))
@@ -205,34 +200,23 @@ def fit_to_box(ink, box_size):
     ink = ink[rows, columns]
     scale = _OVERSAMPLING * box_size / max(height, width)
     large = resize(ink, [max(1, round(side * scale)) for side in ink.shape])
-    # Of a line finer than a pixel there is only a part left.
+    # Lines finer than a pixel became fainter.
     large = large / large.max()
-    # Half of full ink is where a stroke ends, whatever blurred it.
+    # However blurred it is, a stroke ends where its ink is half of full ink.
     large = np.clip((large - 0.25) / 0.5, 0, 1)
     rows, columns = bounding_box(large > 0.5)
     large = large[rows, columns]
     scale = box_size / max(large.shape)
     small = resize(large, [max(1, round(side * scale)) for side in large.shape])
-    # Fine pens leave greys only: lines as dark as MNIST's are what a network knows.
+    # Fine lines are grey only: make them as dark as those of MNIST.
     lines = small[small > min(0.1, small.max() / 2)]
-    return np.minimum(small / np.quantile(lines, 0.9), 1)
+    result: FloatImage = np.minimum(small / np.quantile(lines, 0.9), 1)
+    return result
 
 
-def place(digit, size):
-    """Put a digit so that the centre of its mass is in the middle.
-
-    Parameters
-    ----------
-    digit : ndarray of float32 of shape (height, width)
-        Amounts of ink in [0, 1].
-    size : int
-        Pixels by either side of the result.
-
-    Returns
-    -------
-    ndarray of uint8 of shape (size, size)
-    """
-    digit = _to_uint8(digit)
+def place(ink: FloatImage, size: int) -> NDArray[np.uint8]:
+    """Place the centre of mass of ink at the centre of an image of a size."""
+    digit = _to_uint8(ink)
     placed = np.zeros((size, size), dtype=np.uint8)
     top, left = (
         min(max(int(np.floor(size / 2 - centre + 0.5)), 0), size - length)
@@ -242,11 +226,11 @@ def place(digit, size):
     return placed
 
 
-def _to_uint8(ink):
+def _to_uint8(ink: FloatImage) -> NDArray[np.uint8]:
     return np.rint(255 * ink).astype(np.uint8)
 
 
-def _centre_of_mass(digit):
+def _centre_of_mass(digit: NDArray[np.uint8] | FloatImage) -> list[float]:
     """Row and column of the centre of mass."""
     centres = []
     for axis, length in enumerate(digit.shape):
@@ -255,20 +239,23 @@ def _centre_of_mass(digit):
     return centres
 
 
-def _near(mask):
-    """What belongs to a mask: its pixels and the greys along its edges."""
+def _near(mask: Mask) -> Mask:
+    """A mask and the pixels along its edges, which are grey."""
     reach = max(1, round(max(lengths(bounding_box(mask))) / 40))
-    return ndimage.maximum_filter(mask, 2 * reach + 1)
+    near: Mask = ndimage.maximum_filter(mask, 2 * reach + 1)
+    return near
 
 
-def _without_specks(mask):
+def _without_specks(mask: Mask) -> Mask:
     labels, number = ndimage.label(mask, EIGHT_NEIGHBOURS)
     areas = np.bincount(labels.ravel(), minlength=number + 1)
     areas[0] = 0
-    return (areas >= _SPECK * areas.max())[labels] & mask
+    large: Mask = (areas >= _MIN_PIECE * areas.max())[labels] & mask
+    return large
 
 
-def _check_single(mask):
+def _check_single(mask: Mask) -> None:
+    """Refuse tall pieces side by side with gaps between them."""
     labels, number = ndimage.label(mask, EIGHT_NEIGHBOURS)
     if number < 2:
         return
@@ -283,18 +270,18 @@ def _check_single(mask):
         if start - stop >= max(0.08 * tallest, 2):
             raise SeveralDigitsError(
                 "There are several digits side by side where one was expected. Got "
-                f"{len(tall)} tall pieces with a gap of {start - stop} pixels. Cut "
-                "the picture, or read it with skdigits.images.find_digits."
+                f"{len(tall)} tall pieces with a gap of {start - stop} pixels. Crop "
+                "the image to one digit, or use skdigits.images.find_digits."
             )
 
 
-def _is_normalized(ink, size, box_size):
-    """Whether a picture is what this module would give.
+def _is_normalized(ink: FloatImage, size: int, box_size: int) -> bool:
+    """Whether an image has the format already.
 
-    Rounding leaves it open where a few digits of MNIST belong, and moved 13 of its
-    60,000 training images by one row out of the picture.
+    The centre of a few digits of MNIST lies between two pixels, and 13 of its 60,000
+    training images have lost a row at the border.
     """
-    if ink.shape != (size, size) or ink.max() < _FULL:
+    if ink.shape != (size, size) or ink.max() < _MIN_FULL_INK:
         return False
     box = bounding_box(ink > 0)
     longer = max(lengths(box))
@@ -304,28 +291,28 @@ def _is_normalized(ink, size, box_size):
     return all(abs(centre - size / 2) < 0.501 for centre in _centre_of_mass(ink))
 
 
-def _has_format(mask, share):
-    """Whether a digit fills as much of a square picture as in MNIST.
+def _has_format(mask: Mask, share: float) -> bool:
+    """Whether a digit fills as much of a square image as in MNIST.
 
-    Centring its mass moves one digit in a hundred to the border, which cuts nothing.
+    Centring the mass moves 1 % of digits to the border, which does not cut them.
     """
     height, width = mask.shape
     longer = max(lengths(bounding_box(mask)))
-    return height == width and abs(longer - share * width) <= max(1, width / 28)
+    tolerance = max(1, width / 28)
+    return height == width and bool(abs(longer - share * width) <= tolerance)
 
 
-def _check_whole(mask):
-    """Refuse ink at one border only: at two opposite ones it is cut out tightly."""
-    margins = [
-        (("top", "bottom"), mask.any(1)),
-        (("left", "right"), mask.any(0)),
-    ]
-    for names, used in margins:
-        before, after = np.argmax(used), np.argmax(used[::-1])
-        if min(before, after) == 0 and max(before, after) > max(0.15 * used.size, 4):
+def _check_whole(mask: Mask) -> None:
+    """Refuse ink at one border only: at two opposite ones it is cropped tightly."""
+    box = bounding_box(mask)
+    for names, side, size in zip(
+        (("top", "bottom"), ("left", "right")), box, mask.shape, strict=True
+    ):
+        before, after = side.start, size - side.stop
+        if min(before, after) == 0 and max(before, after) > max(0.15 * size, 4):
             raise CutDigitError(
-                f"The {names[int(after == 0)]} border of the picture cuts through the "
-                "digit. Expected paper on all sides. Got none there and "
-                f"{max(before, after)} pixels on the opposite one. Take the picture "
-                "with more around the digit."
+                f"The {names[int(after == 0)]} border of the image cuts through the "
+                "digit. Expected a margin on all sides. Got none there and "
+                f"{max(before, after)} pixels on the opposite side. Use an image with "
+                "more paper around the digit."
             )

@@ -1,45 +1,50 @@
-"""The digits of a page, read."""
+"""Read the digits of a page: find them and classify them."""
 
 from dataclasses import dataclass
 from math import isqrt
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skdigits.images._loading import ImageLike
 from skdigits.images._segmentation import DigitRegion, find_digits
 from skdigits.pretrained._digit_reader import digit_network
 
-# What stands for a digit that is not sure.
+# Stands for a digit that is unsure or cut.
 _UNSURE = "?"
 
 
 @dataclass(frozen=True, eq=False)
 class DigitReading(DigitRegion):
-    """A digit of a page, read.
+    """A digit read from a page.
 
     Parameters
     ----------
     box : tuple of int
-        Top, left, bottom and right in pixels of the page, the last two exclusive.
+        Bounding box in pixels of the page: top, left, bottom and right, of which bottom
+        and right are exclusive.
     row : int
-        Row it is in, from 0 at the top.
+        Index of its row, from 0 at the top.
     column : int
-        Position in its row, from 0 at the left.
+        Index in its row, from 0 at the left.
     image : ndarray of uint8 of shape (28, 28)
-        The digit in the format of MNIST's, which is what the network sees.
+        The digit in the format of MNIST, as passed to the classifier: 0 for paper to
+        255 for ink.
     status : {"ok", "unsure", "cut"}
-        "unsure" if the confidence is too low, "cut" if the border of the picture cuts
-        through it.
+        "unsure" if `confidence` is too low, "cut" if the border of the page cuts
+        through the digit.
     label : object
-        The most probable class, also where it is not sure.
+        The most probable class, also if the digit is unsure or cut.
     confidence : float
-        Its probability, in [0, 1].
+        Probability of `label`, in [0, 1].
     probabilities : ndarray of float of shape (n_classes,)
-        Those of all classes, in the order of the classifier's.
+        Probability of each class, in the order of the `classes_` of the classifier.
 
     See Also
     --------
-    read_digits : Reads them.
+    read_digits : Read the digits of a page.
 
     Examples
     --------
@@ -56,28 +61,28 @@ class DigitReading(DigitRegion):
 
     label: object
     confidence: float
-    probabilities: np.ndarray
+    probabilities: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class PageReading:
-    """A page, read.
+    """The digits read from a page.
 
     Parameters
     ----------
     digits : list of DigitReading
-        In reading order.
+        The digits in reading order.
 
     Attributes
     ----------
     rows : list of str
-        The digits of each row; a question mark where one is unsure or cut.
+        The labels of each row, with a question mark for digits that are unsure or cut.
     text : str
-        The rows, one a line.
+        The rows as one text, one line per row.
 
     See Also
     --------
-    read_digits : Reads a page.
+    read_digits : Read the digits of a page.
 
     Examples
     --------
@@ -91,57 +96,58 @@ class PageReading:
 
     __module__ = "skdigits.images"
 
-    digits: list
+    digits: list[DigitReading]
 
     @property
-    def rows(self):
-        """The digits of each row."""
+    def rows(self) -> list[str]:
+        """The labels of each row."""
         rows = [""] * (self.digits[-1].row + 1 if self.digits else 0)
         for digit in self.digits:
             rows[digit.row] += str(digit.label) if digit.status == "ok" else _UNSURE
         return rows
 
     @property
-    def text(self):
-        """The rows, one a line."""
+    def text(self) -> str:
+        """The rows as one text, one line per row."""
         return "\n".join(self.rows)
 
 
-def read_digits(image, estimator=None, *, min_confidence=0.5):
-    """Read the digits of a page, photographed or scanned.
+def read_digits(
+    image: ImageLike, estimator: Any = None, *, min_confidence: float = 0.5
+) -> PageReading:
+    """Read the digits of a photographed or scanned page.
 
     Parameters
     ----------
     image : str, path-like, file object, PIL.Image.Image or array-like
-        What :func:`load_image` takes: dark digits on light paper or light ones on
-        dark.
+        Any image that :func:`load_image` takes, of dark digits on light paper or light
+        digits on dark paper.
     estimator : estimator instance, default=None
-        Fitted classifier of rows of pixels with `predict_proba`, for pictures of 28 x
-        28 pixels, or of 20 x 20 as in the reference job, from 0 for paper to 255 for
-        ink. None for the one of :func:`skdigits.pretrained.load_digit_reader`.
+        Fitted classifier with `predict_proba`. Its features are the pixels of images of
+        28 x 28 pixels, or of their central 20 x 20 pixels, from 0 for paper to 255 for
+        ink. None for the classifier of :func:`skdigits.pretrained.load_digit_reader`.
     min_confidence : float, default=0.5
-        Digits that are less probable than that are not read, in [0, 1]. At 0.5 those
-        are left out that are more likely wrong than right.
+        Digits with a lower confidence get the status "unsure", in [0, 1].
 
     Returns
     -------
     PageReading
-        Its text, and each digit with box, row, picture, probabilities and status.
+        The text of the page, and the box, image, label and probabilities of each digit.
 
     Raises
     ------
     ImageError
-        If the picture cannot be read, see :func:`load_image`.
+        If the image cannot be read, see :func:`load_image`.
     ValueError
-        If the estimator takes other rows or gives no probabilities, or
-        `min_confidence` is no probability.
+        If the estimator has another number of features or no `predict_proba`, or if
+        `min_confidence` is not in [0, 1].
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
     See Also
     --------
-    find_digits : The digits of a page, not read.
-    skdigits.plotting.DigitReadingDisplay : A picture of what is read.
+    find_digits : Find the digits of a page without classifying them.
+    skdigits.plotting.DigitReadingDisplay : Plot a reading on its page.
 
     Examples
     --------
@@ -153,55 +159,48 @@ def read_digits(image, estimator=None, *, min_confidence=0.5):
     >>> reading.text
     '11'
     """
-    if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+    if not (isinstance(min_confidence, Real) and 0 <= float(min_confidence) <= 1):
         raise ValueError(
-            f"min_confidence must be from 0 to 1. Got {min_confidence!r} instead."
+            f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
         )
     if estimator is None:
         estimator, side = digit_network(), 28
     else:
-        side = side_of_pictures(estimator)
+        side = image_side(estimator)
     regions = find_digits(image)
     if not regions:
         return PageReading([])
     images = np.stack([region.image for region in regions])
-    probabilities = estimator.predict_proba(_middle(images, side))
+    probabilities = estimator.predict_proba(_central_pixels(images, side))
     digits = []
     for region, own in zip(regions, probabilities, strict=True):
         best = own.argmax()
         unsure = region.status == "ok" and own[best] < min_confidence
-        fields = vars(region) | {
-            "status": "unsure" if unsure else region.status,
-            "label": estimator.classes_[best].item(),
-            "confidence": float(own[best]),
-            "probabilities": own,
-        }
-        digits.append(DigitReading(**fields))
+        digit = DigitReading(
+            box=region.box,
+            row=region.row,
+            column=region.column,
+            image=region.image,
+            status="unsure" if unsure else region.status,
+            label=estimator.classes_[best].item(),
+            confidence=float(own[best]),
+            probabilities=own,
+        )
+        digits.append(digit)
     return PageReading(digits)
 
 
-def side_of_pictures(estimator):
-    """Pixels by either side of the pictures that an estimator takes.
+def image_side(estimator: Any) -> int:
+    """Height and width of the images that a fitted classifier takes: 28 or 20 pixels.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-
-    Returns
-    -------
-    int
-        28 or 20.
-
-    Raises
-    ------
-    ValueError
-        If it takes other rows, gives no probabilities or is not fitted.
+    Raises `ValueError` if it takes others or has no `predict_proba`, and
+    `NotFittedError` if it is not fitted.
     """
     from sklearn.utils.validation import check_is_fitted
 
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
-            "The estimator must give probabilities. Expected a classifier with "
+            "The estimator must predict probabilities. Expected a classifier with "
             f"predict_proba. Got {type(estimator).__name__} instead."
         )
     check_is_fitted(estimator)
@@ -209,15 +208,15 @@ def side_of_pictures(estimator):
     side = isqrt(n_features)
     if side**2 != n_features or side not in (20, 28):
         raise ValueError(
-            "The estimator must take pictures of 28 x 28 or 20 x 20 pixels, rows of "
-            f"784 or 400. Got one fitted on rows of {n_features}. Fit it on digits "
-            "that skdigits.images.normalize_digit has brought to that size."
+            "The estimator must take images of 28 x 28 or 20 x 20 pixels: 784 or 400 "
+            f"features. Got an estimator fitted on {n_features} features. Fit it on "
+            "digits from skdigits.images.normalize_digit of one of these sizes."
         )
     return side
 
 
-def _middle(images, side):
-    """Rows of the middle of pictures, which is where a digit is."""
+def _central_pixels(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The central `side` x `side` pixels of images, one row per image."""
     start = (images.shape[1] - side) // 2
-    middle = images[:, start : start + side, start : start + side]
-    return middle.reshape(len(images), -1)
+    central = images[:, start : start + side, start : start + side]
+    return central.reshape(len(images), -1)

@@ -1,9 +1,11 @@
-"""Images of single digits to rows of pixels, as a step of a Pipeline."""
+"""A transformer that normalizes images of single digits, for use in a Pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skdigits._sklearn_compat import Interval, _fit_context
@@ -12,23 +14,22 @@ from skdigits.images._normalize import check_sizes, normalize_digit
 
 
 class DigitImageTransformer(TransformerMixin, BaseEstimator):
-    """Bring images of single digits into the format of MNIST, one row per image.
+    """Normalize images of single digits to the format of MNIST, one row per image.
 
-    Put before a classifier of rows of pixels, it lets the classifier take images of
-    any size, lighting and colour.
+    In a pipeline, it lets a classifier take images of any size, lighting and colour.
 
     Parameters
     ----------
     size : int, default=28
-        Height and width of a normalised image, in pixels; at least `box_size`.
+        Height and width of a normalized image in pixels, from `box_size` to 1024.
 
     box_size : int, default=20
-        Longer side of the digit in it, in pixels.
+        Length of the longer side of the digit in pixels, at least 4.
 
     See Also
     --------
     normalize_digit : The same for one image.
-    find_digits : The digits of a whole page.
+    find_digits : Find the digits of a page.
 
     Examples
     --------
@@ -37,7 +38,7 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
     >>> from skdigits import DigitMLPClassifier
     >>> from skdigits.images import DigitImageTransformer
     >>> digits = load_digits()
-    >>> images = list(digits.images / 16)  # a list of arrays; or paths of files
+    >>> images = list(digits.images / 16)  # a list of arrays, or of paths
     >>> reader = make_pipeline(
     ...     DigitImageTransformer(),
     ...     DigitMLPClassifier(rescale=1 / 255, max_iter=10, random_state=0),
@@ -49,35 +50,35 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
 
     __module__ = "skdigits.images"
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "size": [Interval(Integral, 4, 1024, closed="both")],
         "box_size": [Interval(Integral, 4, 1024, closed="both")],
     }
 
-    def __init__(self, size=28, box_size=20):
+    def __init__(self, size: int = 28, box_size: int = 20) -> None:
         self.size = size
         self.box_size = box_size
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Check the parameters; there is nothing to learn.
+    def fit(self, X: Any, y: None = None) -> "DigitImageTransformer":
+        """Validate the parameters. Nothing is learned.
 
         Parameters
         ----------
         X : list of images
-            Ignored.
+            Not used.
         y : None, default=None
-            Ignored.
+            Not used.
 
         Returns
         -------
         DigitImageTransformer
-            The transformer.
+            The fitted transformer.
 
         Raises
         ------
         ValueError
-            If a parameter is not as documented.
+            If a parameter is invalid.
 
         Examples
         --------
@@ -88,26 +89,26 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         check_sizes(self.size, self.box_size)
         return self
 
-    def transform(self, X):
-        """Normalise images.
+    def transform(self, X: Sequence[Any] | NDArray[Any]) -> NDArray[np.uint8]:
+        """Normalize images.
 
         Parameters
         ----------
         X : list of images, or ndarray of shape (n_samples, height, width[, channels])
-            Each image is one that :func:`normalize_digit` takes.
+            Paths, arrays or any other images that :func:`load_image` takes.
 
         Returns
         -------
         ndarray of uint8 of shape (n_samples, size * size)
-            From 0 for paper to 255 for ink, row by row.
+            Pixels of each image in row-major order, from 0 for paper to 255 for ink.
 
         Raises
         ------
         ImageError
             If an image cannot be read or does not show a single digit, see
-            :func:`normalize_digit`; the message gives its index.
+            :func:`normalize_digit`. The message contains its index.
         ValueError
-            If a parameter is not as documented, or `X` is not a list of images.
+            If a parameter is invalid, or `X` is not a list of images.
 
         Examples
         --------
@@ -129,18 +130,18 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
             rows[index] = digit.ravel()
         return rows
 
-    def get_feature_names_out(self, input_features=None):
-        """Name the pixels.
+    def get_feature_names_out(self, input_features: None = None) -> NDArray[np.object_]:
+        """Return the names of the output features.
 
         Parameters
         ----------
         input_features : None, default=None
-            Ignored.
+            Not used.
 
         Returns
         -------
         ndarray of str objects of shape (size * size,)
-            ``pixel0`` and so on.
+            ``pixel0``, ``pixel1`` and so on.
 
         Examples
         --------
@@ -151,7 +152,7 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         names = [f"pixel{index}" for index in range(self.size * self.size)]
         return np.array(names, dtype=object)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.input_tags.two_d_array = False
@@ -161,8 +162,8 @@ class DigitImageTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _check_list(X):
-    """Refuse whatever is not images one after the other."""
+def _check_list(X: Any) -> None:
+    """Raise if X is not a sequence of images."""
     n_dimensions = len(getattr(X, "shape", [1]))
     if (
         isinstance(X, str | bytes | Mapping)

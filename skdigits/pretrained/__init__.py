@@ -1,4 +1,4 @@
-"""Networks that come trained."""
+"""Pretrained classifiers."""
 
 from skdigits.pretrained._digit_reader import load_digit_reader
 

@@ -1,4 +1,4 @@
-"""Checksums of the files beside, written by `make pretrained`."""
+"""Checksums of the files in this folder, written by `make pretrained`."""
 
 SHA256 = {
     "digit_reader.npz": "960a01bb15d51c23685f6327c3a130e0"

@@ -1,36 +1,42 @@
-"""The network that reads digits: as a classifier, and for reading pages."""
+"""The pretrained digit reader: as a classifier, and without scikit-learn."""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skdigits._network import inference
 from skdigits.pretrained._weights import load_weights
 
+if TYPE_CHECKING:
+    from skdigits._classifier import DigitMLPClassifier
 
-def load_digit_reader():
-    """Load the network that reads digits of photographs and scans.
 
-    It was trained on digits of MNIST, as they are and as other hands, pens and cameras
-    would have made them, by ``make pretrained``. Its probabilities are calibrated on
-    digits held out, and low for what is no digit. Its model card in the documentation
-    has the data, the recipe, accuracies and limits.
+def load_digit_reader() -> "DigitMLPClassifier":
+    """Load a pretrained classifier for digits of photographs and scans.
+
+    Trained on digits of MNIST, and on versions redrawn with other pens and handwriting
+    and photographed. Its probabilities are calibrated on held-out digits, and low for
+    images that are not digits. The model card in the documentation describes its data,
+    training, accuracy and limits.
 
     Returns
     -------
     DigitMLPClassifier
-        Fitted, for rows of 784 pixels in the format of MNIST's: from 0 for paper to
-        255 for ink, which :func:`skdigits.images.normalize_digit` makes.
+        A fitted classifier. Its features are the 784 pixels of images in the format of
+        MNIST, from 0 for paper to 255 for ink, as returned by
+        :func:`skdigits.images.normalize_digit`.
 
     Raises
     ------
     RuntimeError
-        If the file of its weights is damaged.
+        If the file of weights is damaged.
 
     See Also
     --------
-    skdigits.images.read_digits : Reads whole pages.
+    skdigits.images.read_digits : Read the digits of a page.
 
     Examples
     --------
@@ -74,34 +80,32 @@ def load_digit_reader():
         loss_curve=about["loss_curve"],
         t=about["n_samples_seen"],
     )
-    vars(clf).update(attributes)
+    clf.__dict__.update(attributes)
     return clf
 
 
 @dataclass(frozen=True, eq=False)
 class _Network:
-    """What reading a page needs of the classifier, without scikit-learn.
+    """The classifier without scikit-learn; its probabilities are the same bits."""
 
-    Its probabilities are those of the classifier, bit by bit.
-    """
-
-    classes_: np.ndarray
-    coefs: list
-    intercepts: list
+    classes_: NDArray[np.int64]
+    coefs: list[NDArray[np.float32]]
+    intercepts: list[NDArray[np.float32]]
     activation: str
     rescale: float
 
-    def predict_proba(self, X):
-        """Probabilities, (n_samples, 10), of rows of 784 pixels."""
+    def predict_proba(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities, (n_samples, 10), for pixels, (n_samples, 784)."""
         logits = inference.logits(
             X, self.coefs, self.intercepts, self.activation, self.rescale
         )
-        return inference.proba(logits, "softmax")
+        proba: NDArray[np.float32] = inference.proba(logits, "softmax")
+        return proba
 
 
 @lru_cache(maxsize=1)
-def digit_network():
-    """The network of `load_digit_reader`, for reading pages.
+def digit_network() -> _Network:
+    """Load the network of `load_digit_reader` without importing scikit-learn.
 
     Importing scikit-learn takes longer than reading a page.
     """
