@@ -54,31 +54,28 @@ def load_digit_reader() -> "DigitMLPClassifier":
     from skdigits.augmentation._random_distortion import RandomDistortion
 
     weights = load_weights("digit_reader.npz")
-    about = weights.about
-    clf = DigitMLPClassifier(**about["parameters"])
-    clf.set_params(
-        augment=RandomDistortion(**clf.augment),
-        hidden_layer_sizes=tuple(clf.hidden_layer_sizes),
-    )
+    parameters = weights.about["parameters"]
+    parameters["augment"] = RandomDistortion(**parameters["augment"])
+    parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
+    clf = DigitMLPClassifier(**parameters)
     network = Network(
         n_features=len(weights.coefs[0]),
-        hidden_layer_sizes=clf.hidden_layer_sizes,
+        hidden_layer_sizes=parameters["hidden_layer_sizes"],
         n_outputs=len(weights.classes),
         out_activation="softmax",
-        activation=clf.activation,
+        activation=parameters["activation"],
         dropout=(0.0,) * len(weights.coefs),
         batch_norm=bool(weights.norms),
-        rescale=clf.rescale,
+        rescale=parameters["rescale"],
     )
     clf.classes_ = weights.classes
     clf.n_features_in_ = network.n_features
-    arrays = weights.coefs, weights.intercepts, weights.norms
     attributes = loaded_attributes(
         clf,
         network,
-        arrays,
-        loss_curve=about["loss_curve"],
-        t=about["n_samples_seen"],
+        (weights.coefs, weights.intercepts, weights.norms),
+        loss_curve=weights.about["loss_curve"],
+        t=weights.about["n_samples_seen"],
     )
     clf.__dict__.update(attributes)
     return clf
