@@ -22,8 +22,8 @@ from skdigits.images._resampling import resize, shrink
 # polarity of thin strokes is found in the second, that of wide ones in the third.
 _LEVELS = (480, 240, 96)
 
-# Size at which noise is measured.
-_NOISE_LEVEL = 120
+# Size of the window of percentiles, in pixels of the level where they are measured.
+_WINDOW_PIXELS = 20
 
 # Percentiles of ink: the first is 0 on paper, where ink covers less than half of the
 # window, and that of its absolute value, times the second number, is the noise.
@@ -161,13 +161,13 @@ def divide_by_paper(
     ink = 1 - grey / paper
     ink = ndimage.gaussian_filter(ink, smoothing * max(grey.shape), mode="nearest")
     # The paper comes out as bright as its brightest noise: correct that.
-    window = background.window
-    brighter = _percentile(shrink(ink, _NOISE_LEVEL), _PAPER_PERCENTILE, window)
+    brighter = _percentile(ink, _PAPER_PERCENTILE, background.window)
     ink -= resize(brighter, ink.shape)
     if background.sheet is not None:
         ink *= resize(background.sheet.astype(np.float32), ink.shape) > 0.99
-    small = shrink(np.abs(ink), _NOISE_LEVEL)
-    noise = _NOISE_SCALE * _percentile(small, _NOISE_PERCENTILE, window)
+    noise = _NOISE_SCALE * _percentile(
+        np.abs(ink), _NOISE_PERCENTILE, background.window
+    )
     min_ink = np.maximum(_MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)
     return ink, resize(min_ink, ink.shape)
 
@@ -243,15 +243,13 @@ def _close(image: FloatImage, width: int) -> FloatImage:
     return result
 
 
-def _percentile(
-    small: FloatImage, percentile: float, window: float | None
-) -> FloatImage:
-    """Percentile of the pixels within a window around each pixel, or of all pixels."""
+def _percentile(ink: FloatImage, percentile: float, window: float | None) -> FloatImage:
+    """Percentile of the ink in a window around each pixel, or of all ink, shrunk."""
+    small = shrink(ink, round(_WINDOW_PIXELS / (window or _PAGE_WINDOW)))
     if window is None:
         return np.full((1, 1), np.percentile(small, percentile), np.float32)
-    width = max(3, round(window * max(small.shape)))
     result: FloatImage = ndimage.percentile_filter(
-        small, percentile, width, mode="nearest"
+        small, percentile, max(3, round(window * max(small.shape))), mode="nearest"
     )
     return result
 
