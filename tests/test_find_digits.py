@@ -1,4 +1,4 @@
-"""The digits of whole pages: photographs, made-up pages, and what is no page."""
+"""`find_digits` on photographs, made-up pages, small images, and without digits."""
 
 import io
 import json
@@ -16,13 +16,13 @@ from synthetic_pages import make_page, overlap
 
 
 def layout(regions):
-    """How many digits each row has."""
+    """Number of digits of each row."""
     rows = [region.row for region in regions]
     return [rows.count(row) for row in sorted(set(rows))]
 
 
 def count_found(page, regions):
-    """How many digits are in the right row, position and place."""
+    """Number of digits found at the right place, in the right row and column."""
     found = {(region.row, region.column): region.box for region in regions}
     return sum(
         overlap(digit.box, found.get((row, column), (0, 0, 0, 0))) > 0.5
@@ -36,7 +36,7 @@ def n_digits(page):
 
 
 def bars(shape=(300, 400), places=((100, 80), (100, 180), (100, 280)), height=80):
-    """Ones on white paper, whose tops and left sides are given."""
+    """A page of ones, given their tops and left sides."""
     page = np.ones(shape)
     for top, left in places:
         page[top : top + height, left : left + 10] = 0.1
@@ -45,7 +45,7 @@ def bars(shape=(300, 400), places=((100, 80), (100, 180), (100, 280)), height=80
 
 @pytest.fixture(scope="module")
 def page():
-    return make_page(0)
+    return make_page(0, shape=(600, 800), height=60, most=(3, 6))
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,9 @@ def test_made_up_pages():
     for seed in range(6):
         page = make_page(
             seed,
+            shape=(450, 600),
             ruling=("plain", "ruled", "squared")[seed % 3],
-            height=(60, 100)[seed // 3],
+            height=(40, 60)[seed // 3],
             slant=(0.0, 0.05, -0.08, 0.1)[seed % 4],
             noise=(0.01, 0.03)[seed % 2],
             light=(0.2, 0.6)[seed // 2 % 2],
@@ -102,7 +103,7 @@ def test_regions(page, regions):
 
 def test_boxes_are_in_pixels_of_large_photographs(regions, page):
     file = io.BytesIO()
-    large = Image.fromarray(page.image).resize((4800, 3600))
+    large = Image.fromarray(page.image).resize((3200, 2400))
     large.save(file, "JPEG")
     file.seek(0)
     larger = find_digits(file)
@@ -111,7 +112,7 @@ def test_boxes_are_in_pixels_of_large_photographs(regions, page):
         np.testing.assert_allclose(np.array(big.box) / 4, region.box, atol=4)
 
 
-# What must not matter
+# Invariances
 
 
 def test_inversion(page, regions):
@@ -120,16 +121,15 @@ def test_inversion(page, regions):
 
 def test_grey_and_alpha(page, regions):
     opaque = np.dstack([page.image, np.full(page.image.shape[:2], 255, np.uint8)])
-    for picture in (page.image.mean(2) / 255, opaque):
-        assert layout(find_digits(picture)) == layout(regions)
+    for image in (page.image.mean(2) / 255, opaque):
+        assert layout(find_digits(image)) == layout(regions)
 
 
-@pytest.mark.parametrize("step", [2, 3])
-def test_scale(page, regions, step):
-    smaller = find_digits(page.image[::step, ::step])
+def test_scale(page, regions):
+    smaller = find_digits(page.image[::2, ::2])
     assert layout(smaller) == layout(regions)
     for small, region in zip(smaller, regions, strict=True):
-        np.testing.assert_allclose(np.multiply(small.box, step), region.box, atol=8)
+        np.testing.assert_allclose(np.multiply(small.box, 2), region.box, atol=8)
 
 
 def test_larger_scale(page, regions):
@@ -159,46 +159,35 @@ def test_gradient(page, regions):
     assert layout(find_digits(page.image / 255 * light)) == layout(regions)
 
 
-def test_dtype(page, regions):
-    for picture in (page.image.astype(np.uint16) * 257, page.image / np.float32(255)):
-        found = find_digits(picture)
-        assert [r.box for r in found] == [r.box for r in regions]
+def test_dtype_uint16_and_float32(page, regions):
+    for image in (page.image.astype(np.uint16) * 257, page.image / np.float32(255)):
+        assert [r.box for r in find_digits(image)] == [r.box for r in regions]
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation(orientation):
+@pytest.mark.parametrize("orientation", [3, 6, 7])
+def test_exif_orientation(orientation):
     page = bars(places=((100, 80), (100, 180), (200, 60)))
-    stored = {
-        1: page,
-        2: page[:, ::-1],
-        3: page[::-1, ::-1],
-        4: page[::-1],
-        5: page.T,
-        6: np.rot90(page),
-        7: page[::-1, ::-1].T,
-        8: np.rot90(page, -1),
-    }[orientation]
+    turn = {3: lambda a: a[::-1, ::-1], 6: np.rot90, 7: lambda a: a[::-1, ::-1].T}
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = io.BytesIO()
-    pixels = np.kron(np.rint(255 * stored), np.ones((6, 6))).astype(np.uint8)
-    Image.fromarray(pixels).save(file, "JPEG", exif=exif)
+    pixels = np.kron(np.rint(255 * turn[orientation](page)), np.ones((5, 5)))
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "JPEG", exif=exif)
     file.seek(0)
-    boxes = [np.array(region.box) / 6 for region in find_digits(file)]
+    boxes = [np.array(region.box) / 5 for region in find_digits(file)]
     expected = [(100, 80, 180, 90), (100, 180, 180, 190), (200, 60, 280, 70)]
     np.testing.assert_allclose(boxes, expected, atol=2)
 
 
-@pytest.mark.parametrize("light", [False, True])
-@pytest.mark.parametrize("margin", [0, 4])
-def test_a_small_picture_of_one_digit(light, margin):
-    for digit in mnist_data()[0][::500].reshape(-1, 28, 28).astype(np.uint8):
+@pytest.mark.parametrize(("light", "margin"), [(False, 4), (True, 0)])
+def test_small_image_of_one_digit(light, margin):
+    for digit in mnist_data()[0][::1000].reshape(-1, 28, 28).astype(np.uint8):
         rows, columns = (np.flatnonzero(digit.any(axis)) for axis in (1, 0))
         tight = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        picture = np.pad(tight, margin)
-        regions = find_digits(picture if light else 255 - picture)
+        image = np.pad(tight, margin)
+        regions = find_digits(image if light else 255 - image)
         assert [region.status for region in regions] == ["ok"]
-        expected = normalize_digit(picture).astype(int)
+        expected = normalize_digit(image).astype(int)
         shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
         nearest = min(
             np.abs(np.roll(regions[0].image, shift, (0, 1)) - expected).sum()
@@ -220,36 +209,36 @@ def test_dark_table_around_the_paper():
     assert layout(find_digits(page)) == [3]
 
 
-def test_holes_of_a_binding_are_no_digits():
+def test_holes_of_a_binding_are_not_digits():
     page = bars((400, 500))
     rows, columns = np.indices(page.shape)
     page[np.hypot(rows % 20 - 10, columns - 20) < 6] = 0.1
     assert layout(find_digits(page)) == [3]
 
 
-def test_page_is_left_alone(page):
+def test_input_is_not_modified(page):
     before = page.image.copy()
     find_digits(page.image)
     np.testing.assert_array_equal(page.image, before)
 
 
-# No digits
+# Images of no digits
 
 
 @pytest.mark.parametrize("value", [0, 1, 128, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (9, 9), (300, 200)])
-def test_even_pages_have_none(value, shape):
+def test_no_digits_on_even_pages(value, shape):
     assert find_digits(np.full(shape, value, np.uint8)) == []
 
 
-def test_blank_paper_has_none():
+def test_no_digits_on_blank_paper():
     rng = np.random.default_rng(0)
     light = np.linspace(0.9, 0.4, 500)[:, None] * np.linspace(1, 0.8, 400)
     assert find_digits(np.clip(light + rng.normal(0, 0.02, light.shape), 0, 1)) == []
 
 
 @pytest.mark.parametrize("ruling", ["ruled", "squared"])
-def test_empty_lines_have_none(ruling):
+def test_no_digits_on_empty_lines(ruling):
     page = np.full((600, 800), 0.9)
     page[40::60] = page[41::60] = 0.5
     if ruling == "squared":
@@ -257,9 +246,9 @@ def test_empty_lines_have_none(ruling):
     assert find_digits(page) == []
 
 
-def test_anything_gives_a_result_or_an_image_error():
+def test_random_arrays_give_regions_or_image_error():
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(15):
         shape = rng.integers(1, 90, rng.integers(1, 4))
         if len(shape) == 3:
             shape[2] = rng.integers(1, 6)
@@ -281,7 +270,7 @@ def test_anything_gives_a_result_or_an_image_error():
             assert 0 <= left < right <= array.shape[1]
 
 
-# Parts, neighbours, lines, borders
+# Parts of digits, touching digits, lines and borders
 
 
 def test_touching_digits_are_split():
@@ -294,7 +283,7 @@ def test_touching_digits_are_split():
     assert layout(find_digits(page)) == [4]
 
 
-def test_detached_bar_is_of_its_five():
+def test_detached_bar_belongs_to_its_five():
     page = bars()
     page[100:108, 300:330] = 0.1  # with a gap of ten pixels to the stroke
     regions = find_digits(page)
@@ -302,7 +291,7 @@ def test_detached_bar_is_of_its_five():
     np.testing.assert_allclose(regions[2].box, (100, 280, 180, 330), atol=2)
 
 
-def test_specks_and_shadows_do_not_count():
+def test_specks_and_shadows_are_ignored():
     page = bars()
     page[20:24, 20:24] = page[250:255, 300:304] = 0.2
     rows, columns = np.indices(page.shape)
@@ -310,7 +299,7 @@ def test_specks_and_shadows_do_not_count():
     assert layout(find_digits(page)) == [3]
 
 
-def test_lines_are_taken_out_of_the_picture():
+def test_ruled_lines_are_removed_from_the_image():
     plain, ruled = bars(height=90), bars(height=90)
     ruled[[130, 131, 190, 191, 70, 71]] = np.minimum(
         ruled[[130, 131, 190, 191, 70, 71]], 0.6
@@ -321,14 +310,14 @@ def test_lines_are_taken_out_of_the_picture():
         assert difference.sum() < 0.2 * expected.image.sum(dtype=int)
 
 
-def test_cut_digits_are_marked():
+def test_status_cut():
     page = bars(places=((100, 80), (100, 180), (250, 280)))
     regions = find_digits(page)
     assert [region.status for region in regions] == ["ok", "ok", "cut"]
 
 
 @pytest.mark.parametrize("slope", [-0.15, 0.15])
-def test_rows_that_slant(slope):
+def test_rows_that_slope(slope):
     lefts = range(60, 540, 60)
     places = [
         (round(150 + row + slope * (left - 300)), left)
@@ -342,19 +331,17 @@ def test_rows_that_slant(slope):
     np.testing.assert_allclose(boxes, expected, atol=2)
 
 
-@pytest.mark.parametrize("zoom", [4, 8])
+@pytest.mark.parametrize("zoom", [4, 10])
 def test_one_digit_that_fills_a_photograph(zoom):
-    X, _ = mnist_data()
     noise = np.random.default_rng(0).normal(0, 0.015, (36 * zoom, 36 * zoom))
     light = np.linspace(0.85, 0.6, 36 * zoom)[:, None]
-    for row in X[::500]:
+    for row in mnist_data()[0][::1250]:
         digit = np.kron(np.pad(row.reshape(28, 28) / 255, 4), np.ones((zoom, zoom)))
         photograph = np.clip(light * (1 - 0.75 * digit) + noise, 0, 1)
         assert layout(find_digits(photograph)) == [1]
 
 
-def test_one_digit_that_fills_an_even_picture():
-    X, _ = mnist_data()
-    for row in X[::200]:
+def test_one_digit_that_fills_an_even_image():
+    for row in mnist_data()[0][::800]:
         digit = np.kron(np.pad(row.reshape(28, 28) / 255, 4), np.ones((4, 4)))
         assert layout(find_digits(1 - digit)) == [1]

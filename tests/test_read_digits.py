@@ -1,4 +1,4 @@
-"""Pages that are read: text, confidence, what is refused, and other classifiers."""
+"""`read_digits`: text, status, confidence, invalid arguments and other classifiers."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from synthetic_pages import make_page
 
 @pytest.fixture(scope="module")
 def page():
-    return make_page(0)
+    return make_page(0, shape=(600, 800), height=60, most=(3, 6))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def written(page):
     return ["".join(str(digit.label) for digit in row) for row in page.rows]
 
 
-# What is read
+# Text and digits
 
 
 def test_page(page, reading):
@@ -66,7 +66,7 @@ def test_page(page, reading):
         assert type(digit.label) is int
 
 
-def test_probabilities_are_those_of_the_classifier(reading):
+def test_probabilities_equal_predict_proba(reading):
     rows = np.stack([digit.image.ravel() for digit in reading.digits])
     expected = load_digit_reader().predict_proba(rows)
     found = np.stack([digit.probabilities for digit in reading.digits])
@@ -85,7 +85,7 @@ def test_probabilities_are_those_of_the_classifier(reading):
 def test_hard_pages(settings):
     right = total = 0
     for seed in (100, 101):
-        page = make_page(seed, **settings)
+        page = make_page(seed, shape=(600, 800), height=60, most=(4, 9), **settings)
         rows, read = written(page), read_digits(page.image).rows
         assert [len(row) for row in read] == [len(row) for row in rows]
         total += len("".join(rows))
@@ -110,10 +110,10 @@ def test_empty_page():
     assert reading.text == ""
 
 
-# What is not sure
+# Unsure digits and images that are not digits
 
 
-def test_unsure_digits_are_question_marks(page, reading):
+def test_status_unsure_below_min_confidence(page, reading):
     strict = read_digits(page.image, min_confidence=1.0)
     sure = [digit.confidence >= 1.0 for digit in strict.digits]
     assert not all(sure)
@@ -125,7 +125,7 @@ def test_unsure_digits_are_question_marks(page, reading):
     assert "?" not in read_digits(page.image, min_confidence=0).text
 
 
-def test_cut_digits_are_question_marks():
+def test_status_cut():
     page = np.ones((300, 400))
     for top, left in [(100, 80), (100, 180), (250, 280)]:
         page[top : top + 80, left : left + 10] = 0.1
@@ -134,7 +134,7 @@ def test_cut_digits_are_question_marks():
     assert reading.digits[-1].status == "cut"
 
 
-def test_what_is_no_digit_is_not_sure(mnist):
+def test_confidence_is_low_for_images_that_are_not_digits(mnist):
     X, _ = mnist
     reader = load_digit_reader()
     rng = np.random.default_rng(0)
@@ -149,7 +149,7 @@ def test_what_is_no_digit_is_not_sure(mnist):
         assert np.mean(confidence >= 0.5) <= 0.02
 
 
-def test_confidence_is_calibrated(mnist):
+def test_predict_proba_is_calibrated(mnist):
     X, y = mnist
     P = load_digit_reader().predict_proba(X)
     right = P.argmax(axis=1) == y
@@ -160,11 +160,11 @@ def test_confidence_is_calibrated(mnist):
 # Other classifiers
 
 
-def test_own_classifier(mnist):
+def test_estimator_with_labels_of_strings(mnist):
     X, y = mnist
     labels = np.array([f"<{digit}>" for digit in y])
     clf = DigitMLPClassifier((50,), rescale=1 / 255, max_iter=20, random_state=0)
-    page = make_page(1)
+    page = make_page(1, shape=(450, 600), height=60)
     reading = read_digits(page.image, clf.fit(X, labels), min_confidence=0.9)
     assert {digit.label for digit in reading.digits} <= set(labels)
     rows = np.stack([digit.image.ravel() for digit in reading.digits])
@@ -174,7 +174,7 @@ def test_own_classifier(mnist):
         assert (digit.status == "unsure") == (digit.confidence < 0.9)
 
 
-def test_classifier_of_the_reference_job(mnist, page):
+def test_estimator_of_20_x_20_pixels(mnist, page):
     X, y = mnist
     middle = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400)
     clf = make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=300, C=0.1))
@@ -192,12 +192,12 @@ def test_classifier_of_the_reference_job(mnist, page):
         ("reader", "probabilities"),
     ],
 )
-def test_unsuitable_estimators_are_refused(estimator, message, page):
+def test_estimator_without_predict_proba_or_of_other_features(estimator, message, page):
     with pytest.raises(ValueError, match=message):
         read_digits(page.image, estimator)
 
 
-def test_bad_arguments_are_refused(page):
+def test_invalid_estimator_min_confidence_and_image(page):
     with pytest.raises(NotFittedError):
         read_digits(page.image, DigitMLPClassifier())
     with pytest.raises(ValueError, match=r"min_confidence must be in \[0, 1\]. Got 2"):
@@ -208,7 +208,7 @@ def test_bad_arguments_are_refused(page):
         read_digits(np.ones((2, 2, 2, 2)))
 
 
-# What is imported
+# Imports
 
 
 def test_reading_imports_neither_scikit_learn_nor_tensorflow(page, tmp_path):
