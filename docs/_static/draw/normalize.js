@@ -2,7 +2,7 @@
 //
 // Step by step as skdigits/images/_normalize.py, which says why each step is there,
 // for dark ink on paper that is perfectly even. Python computes in float32, hence
-// Math.fround: an edge that falls on the other side of a threshold is another picture.
+// Math.fround: an edge on the other side of a threshold gives another image.
 // docs/tests holds the two to each other.
 "use strict";
 
@@ -12,20 +12,20 @@ skdigits.normalize = (() => {
   const SIZE = 28;
   const BOX = 20;
   const OVERSAMPLING = 5;
-  const FULL = 0.9;
-  const SPECK = 0.03;
-  const LEAST_CONTRAST = 0.08;
+  const MIN_FULL_INK = 0.9;
+  const MIN_PIECE = 0.03;
+  const MIN_CONTRAST = 0.08;
   const EVEN = 0.7;
 
   const { fround } = Math;
 
-  // A picture is {height, width, data}, row by row.
-  function picture(height, width, data) {
+  // An image is {height, width, data}, row by row.
+  function makeImage(height, width, data) {
     return { height, width, data: data || new Float32Array(height * width) };
   }
 
   function map(image, change) {
-    return picture(image.height, image.width, image.data.map(change));
+    return makeImage(image.height, image.width, image.data.map(change));
   }
 
   // Greys (255 for paper) to {problem, side, image}: `problem` is null, "blank",
@@ -33,7 +33,7 @@ skdigits.normalize = (() => {
   function normalize(grey, side) {
     const ink = inkOf(grey, side);
     const strongest = largest(ink.data);
-    if (strongest < LEAST_CONTRAST) {
+    if (strongest < MIN_CONTRAST) {
       return { problem: "blank" };
     }
     if (!isEven(grey, side)) {
@@ -44,14 +44,14 @@ skdigits.normalize = (() => {
   }
 
   function inkOf(grey, side) {
-    const ink = picture(side, side);
+    const ink = makeImage(side, side);
     ink.data.forEach((_, index) => {
       ink.data[index] = 1 - fround(grey[index] / 255);
     });
     return ink;
   }
 
-  // Whether most of the border is paper, and most of what is nearly paper.
+  // Whether most of the border is paper, and most nearly white pixels are white.
   function isEven(grey, side) {
     const last = side - 1;
     const onBorder = (index) => {
@@ -74,7 +74,7 @@ skdigits.normalize = (() => {
   function normalizeInk(found, strongest) {
     let ink = found;
     const used = lengths(box(above(ink, 0)));
-    const fits = strongest >= fround(FULL) && Math.max(...used) === BOX;
+    const fits = strongest >= fround(MIN_FULL_INK) && Math.max(...used) === BOX;
     if (!fits) {
       const strong = withoutSpecks(above(ink, fround(strongest / 2)));
       const full = largest(ink.data.filter((_, index) => strong.data[index]));
@@ -92,7 +92,7 @@ skdigits.normalize = (() => {
       return { problem: "several" };
     }
     const near = nearTo(mask);
-    const alone = picture(
+    const alone = makeImage(
       ink.height,
       ink.width,
       ink.data.map((value, index) => (near.data[index] ? value : 0))
@@ -117,8 +117,8 @@ skdigits.normalize = (() => {
     );
     large = crop(large, box(above(large, 0.5)));
     const small = resize(large, BOX / Math.max(large.height, large.width));
-    const least = Math.min(fround(0.1), fround(largest(small.data) / 2));
-    const full = quantile(small.data.filter((value) => value > least), 0.9);
+    const minInk = Math.min(fround(0.1), fround(largest(small.data) / 2));
+    const full = quantile(small.data.filter((value) => value > minInk), 0.9);
     return map(small, (value) => Math.min(fround(value / full), 1));
   }
 
@@ -159,7 +159,7 @@ skdigits.normalize = (() => {
     data.forEach((value, index) => {
       mask[index] = value > threshold ? 1 : 0;
     });
-    return picture(height, width, mask);
+    return makeImage(height, width, mask);
   }
 
   // Rows and columns with something in them; the last ones are exclusive.
@@ -187,7 +187,7 @@ skdigits.normalize = (() => {
   // Pieces that hang together, at corners too: {labels, pieces}, where label n + 1 is
   // that of piece n with its `area` and its box.
   function label(mask) {
-    const labels = picture(mask.height, mask.width, new Int32Array(mask.data.length));
+    const labels = makeImage(mask.height, mask.width, new Int32Array(mask.data.length));
     const pieces = [];
     mask.data.forEach((value, index) => {
       if (value && !labels.data[index]) {
@@ -222,9 +222,9 @@ skdigits.normalize = (() => {
 
   function withoutSpecks(mask) {
     const { labels, pieces } = label(mask);
-    const least = SPECK * largest(pieces.map((piece) => piece.area));
+    const minArea = MIN_PIECE * largest(pieces.map((piece) => piece.area));
     return map(mask, (value, index) =>
-      value && pieces[labels.data[index] - 1].area >= least ? 1 : 0
+      value && pieces[labels.data[index] - 1].area >= minArea ? 1 : 0
     );
   }
 
@@ -236,7 +236,7 @@ skdigits.normalize = (() => {
   }
 
   function widen({ height, width, data }, reach) {
-    const wide = picture(height, width, new Uint8Array(data.length));
+    const wide = makeImage(height, width, new Uint8Array(data.length));
     data.forEach((value, index) => {
       if (value) {
         const column = index % width;
@@ -249,7 +249,7 @@ skdigits.normalize = (() => {
   }
 
   function transpose({ height, width, data }) {
-    const turned = picture(width, height, new data.constructor(data.length));
+    const turned = makeImage(width, height, new data.constructor(data.length));
     data.forEach((value, index) => {
       turned.data[(index % width) * height + Math.floor(index / width)] = value;
     });
@@ -314,7 +314,7 @@ skdigits.normalize = (() => {
   // Pictures.
 
   function crop({ width, data }, { top, left, bottom, right }) {
-    const part = picture(bottom - top, right - left);
+    const part = makeImage(bottom - top, right - left);
     for (let row = top; row < bottom; row++) {
       const line = data.subarray(row * width + left, row * width + right);
       part.data.set(line, (row - top) * part.width);
@@ -322,8 +322,8 @@ skdigits.normalize = (() => {
     return part;
   }
 
-  // Area averages where a picture shrinks, linear where it grows. Python averages
-  // blocks first where one shrinks eightfold or more, which a drawing does not.
+  // Area averages to shrink, linear interpolation to enlarge. Python averages blocks
+  // first to shrink eightfold or more, which a drawing does not need.
   function resize(image, scale) {
     const height = Math.max(1, roundHalfEven(image.height * scale));
     const width = Math.max(1, roundHalfEven(image.width * scale));
@@ -334,7 +334,7 @@ skdigits.normalize = (() => {
   }
 
   function resizeRows({ height, width, data }, wanted) {
-    const result = picture(wanted, width);
+    const result = makeImage(wanted, width);
     for (let row = 0; row < wanted; row++) {
       const sums = new Float64Array(width);
       for (const [old, weight] of weights(height, wanted, row)) {
