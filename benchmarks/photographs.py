@@ -1,7 +1,7 @@
-"""How well photographed pages are read: `python -m benchmarks.photographs FOLDER`.
+"""Accuracy of reading photographs: `python -m benchmarks.photographs FOLDER`.
 
-The folder has pictures and `photos.json`, a list with for each one its `file`, `rows`
-(a string of digits each), `layout` ("page" or "single") and `source_repo`. Rows and
+The folder contains images and `photos.json`, a list of objects with the keys `file`,
+`rows` (strings of digits), `layout` ("page" or "single") and `source_repo`. Rows and
 digits are matched in order, by the alignment with the fewest edits.
 """
 
@@ -21,20 +21,20 @@ from skdigits.pretrained import load_digit_reader
 
 
 class Score(NamedTuple):
-    """Counts for a picture, or the sum of several."""
+    """Counts for an image, or their sum over several images."""
 
     digits: int = 0
     found: int = 0
     false: int = 0
     read: int = 0
-    pictures: int = 0
+    images: int = 0
     whole: int = 0
 
     def __add__(self, other):
         return Score(*map(sum, zip(self, other, strict=True)))
 
 
-# Readers: from a picture to its rows
+# Readers: from an image to its rows
 
 
 def ours(path, page):
@@ -42,7 +42,7 @@ def ours(path, page):
 
 
 def unsure_too(path, page):
-    """Ours, where unsure and cut digits are read, too."""
+    """`ours`, with the labels of unsure and cut digits."""
     digits = read_digits(path).digits
     rows = [""] * (1 + max((digit.row for digit in digits), default=-1))
     for digit in digits:
@@ -51,9 +51,9 @@ def unsure_too(path, page):
 
 
 def resized(path, page):
-    """What is most often done: each box resized to 28 x 28 pixels and predicted.
+    """The usual approach: each box is resized to 28 x 28 pixels and classified.
 
-    Boxes and network are ours, so that only the way to 28 x 28 pixels differs.
+    With our boxes and our network, so that only the normalization differs.
     """
     grey = load_image(path)
     light = np.median(grey) < 0.5
@@ -68,7 +68,7 @@ def resized(path, page):
 
 
 def tesseract(path, page):
-    """Tesseract, told to expect digits only."""
+    """Tesseract, restricted to digits."""
     segmentation = "10" if page.get("layout") == "single" else "6"
     digits = "tessedit_char_whitelist=0123456789"
     command = ["tesseract", path, "stdout", "--psm", segmentation, "-c", digits]
@@ -125,7 +125,7 @@ def _between_rows(a, b):
 
 
 def score(rows, read):
-    """Hold what was read against what is written."""
+    """Compare the rows read with the true rows."""
     found = right = 0
     for i, j in align(rows, read, _between_rows):
         pairs = align(rows[i], read[j], _between_digits)
@@ -136,7 +136,7 @@ def score(rows, read):
         found=found,
         false=sum(map(len, read)) - found,
         read=right,
-        pictures=1,
+        images=1,
         whole=int(list(rows) == list(read)),
     )
 
@@ -144,11 +144,11 @@ def score(rows, read):
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.photographs",
-        description="How well photographed pages are read.",
+        description="Accuracy of reading photographs.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument(
-        "--peers", action="store_true", help="Tesseract and plain resizing, too"
+        "--peers", action="store_true", help="also measure Tesseract and plain resizing"
     )
     args = parser.parse_args()
     pages = json.loads((args.folder / "photos.json").read_text("utf-8"))
@@ -164,7 +164,7 @@ def main():
 
 
 def report(name, reader, pages, folder):
-    """Print a line for each picture, each source, and all of them."""
+    """Print a line for each image, each source, and all of them."""
     print(f"\n{name}\n{'':40}{'digits':>8}{'found':>8}{'false':>8}{'read':>8}  whole")
     sources, total = {}, {}
     for page in pages:
@@ -189,7 +189,7 @@ def report(name, reader, pages, folder):
 def _print(name, result, note=""):
     print(
         f"{name:40.40}{result.digits:8}{result.found:8}{result.false:8}{result.read:8}"
-        f"  {result.whole}/{result.pictures}{note}"
+        f"  {result.whole}/{result.images}{note}"
     )
 
 

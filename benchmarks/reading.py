@@ -1,7 +1,7 @@
-"""How long a page takes, whole process, and how much memory.
+"""Time and memory of a process that reads a page.
 
-`python -m benchmarks.reading` makes a page of 1600 x 1200 pixels and one of 20 million,
-and has them read in turns, by `skdigits read` and by Tesseract where it is installed.
+`python -m benchmarks.reading` makes pages of 2 and 24 million pixels. They are read in
+turns by `skdigits read` and, if it is installed, by Tesseract.
 """
 
 import argparse
@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 
 def run(command):
-    """Seconds, and MiB at the most, of a process that must succeed."""
+    """Seconds and peak MiB of a process."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7, help="default: %(default)s")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        # In a process of their own: what this one takes, its children start with.
+        # In another process, because children inherit the peak memory of this one.
         with get_context("spawn").Pool(1) as pool:
             pages = pool.apply(make_pages, (Path(folder),))
         for name, path in pages.items():
@@ -62,7 +62,7 @@ def main():
                 for peer, command in commands.items():
                     used[peer].append(run(command))
             for peer, numbers in used.items():
-                # The first of each has to fetch files from the disk.
+                # Without the first run, which reads files from the disk.
                 seconds, memory = map(median, zip(*numbers[1:], strict=True))
                 print(f"{name}: {peer:10} {seconds:6.2f} s {memory:6.0f} MiB")
 

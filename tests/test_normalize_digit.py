@@ -1,4 +1,4 @@
-"""Pictures of single digits in the format of MNIST's."""
+"""`normalize_digit` and `DigitImageTransformer`: images of single digits."""
 
 import io
 
@@ -40,15 +40,15 @@ def some(mnist):
 
 
 def paper(digit, zoom=4.0):
-    """Dark on light, in [0, 1], as a picture with `zoom` times as many pixels."""
+    """Dark ink on light paper, in [0, 1], enlarged by `zoom`."""
     large = ndimage.zoom(digit / 255, zoom, order=1, grid_mode=True, mode="nearest")
     return 1 - np.clip(large, 0, 1)
 
 
 def assert_alike(result, expected, tolerance):
-    """Hold that differences are small beside the ink there is.
+    """Assert that the sum of differences is small compared with the sum of ink.
 
-    A pixel more or less to the side is allowed: that is a matter of rounding.
+    A shift by one pixel is allowed, because centres are rounded.
     """
     shifted = [
         np.roll(result, (down, right), (0, 1)).astype(float)
@@ -59,34 +59,34 @@ def assert_alike(result, expected, tolerance):
     assert difference <= tolerance * expected.sum(dtype=float)
 
 
-# MNIST's own
+# Images of MNIST
 
 
-def test_digits_of_mnist_stay_as_they_are(mnist):
+def test_images_of_mnist_are_unchanged(mnist):
     for digit in mnist[0]:
         np.testing.assert_array_equal(normalize_digit(digit), digit)
 
 
-def test_normalised_twice_is_normalised_once(some):
+def test_normalize_digit_is_idempotent(some):
     for digit in some:
         once = normalize_digit(paper(digit, 3.3))
         np.testing.assert_array_equal(normalize_digit(once), once)
 
 
-def test_size_of_the_reference_job_is_the_middle(some):
+def test_size_20_is_the_central_part_of_size_28(some):
     for digit in some:
         expected = normalize_digit(digit)[4:24, 4:24]
         result = normalize_digit(digit, size=20)
         rows, columns = np.nonzero(expected)
         if rows.min() > 0 and columns.min() > 0:
-            # Where mass is far off the middle, the digit is kept whole instead.
+            # If the centre of mass is far from the middle, the digit is not cut.
             inside = np.count_nonzero(result) == np.count_nonzero(expected)
             assert not inside or (result == expected).all()
     assert result.shape == (20, 20)
 
 
 @pytest.mark.parametrize(("size", "box_size"), [(20, 20), (20, 16), (56, 40)])
-def test_other_sizes(some, size, box_size):
+def test_size_and_box_size(some, size, box_size):
     for digit in some:
         result = normalize_digit(paper(digit), size=size, box_size=box_size)
         rows, columns = np.nonzero(result)
@@ -95,7 +95,7 @@ def test_other_sizes(some, size, box_size):
         assert max(np.ptp(rows), np.ptp(columns)) + 1 == box_size
 
 
-# What must not matter
+# Invariances
 
 
 @pytest.mark.parametrize(
@@ -103,36 +103,36 @@ def test_other_sizes(some, size, box_size):
 )
 def test_scale(some, zoom, tolerance):
     for digit in some:
-        picture = digit / 255
+        image = digit / 255
         if zoom < 1:
-            picture = ndimage.gaussian_filter(picture, 0.5 / zoom - 0.4)
-        result = normalize_digit(paper(255 * picture, zoom))
+            image = ndimage.gaussian_filter(image, 0.5 / zoom - 0.4)
+        result = normalize_digit(paper(255 * image, zoom))
         assert_alike(result, digit, tolerance)
 
 
 def test_inversion(some):
     for digit in some:
-        picture = paper(digit)
+        image = paper(digit)
         np.testing.assert_array_equal(
-            normalize_digit(1 - picture), normalize_digit(picture)
+            normalize_digit(1 - image), normalize_digit(image)
         )
 
 
 def test_translation_and_padding(some):
     for digit in some:
-        picture = paper(digit)
-        expected = normalize_digit(picture)
+        image = paper(digit)
+        expected = normalize_digit(image)
         for before, after in [(0, 60), (60, 0), (37, 111)]:
-            padded = np.pad(picture, (before, after), constant_values=1.0)
+            padded = np.pad(image, (before, after), constant_values=1.0)
             np.testing.assert_array_equal(normalize_digit(padded), expected)
 
 
 def test_brightness_and_contrast(some):
     for digit in some:
-        picture = paper(digit)
-        expected = normalize_digit(picture)
+        image = paper(digit)
+        expected = normalize_digit(image)
         for dark, light in [(0.0, 0.5), (0.3, 0.8), (0.85, 1.0), (0.0, 0.12)]:
-            dimmed = dark + (light - dark) * picture
+            dimmed = dark + (light - dark) * image
             assert_alike(normalize_digit(dimmed), expected, 0.1)
 
 
@@ -141,59 +141,59 @@ def test_gradient(some, angle):
     rows, columns = np.indices((112, 112)) / 112 - 0.5
     slope = np.cos(np.radians(angle)) * rows + np.sin(np.radians(angle)) * columns
     for digit in some:
-        picture = paper(digit)
-        lit = np.clip(picture * (0.6 + 0.5 * slope), 0, 1)
-        assert_alike(normalize_digit(lit), normalize_digit(picture), 0.45)
+        image = paper(digit)
+        lit = np.clip(image * (0.6 + 0.5 * slope), 0, 1)
+        assert_alike(normalize_digit(lit), normalize_digit(image), 0.45)
 
 
 def test_noise(some):
     noise = np.random.default_rng(0).normal(0, 0.04, (112, 112))
     for digit in some:
-        picture = paper(digit)
-        noisy = np.clip(0.1 + 0.8 * picture + noise, 0, 1)
-        assert_alike(normalize_digit(noisy), normalize_digit(picture), 0.45)
+        image = paper(digit)
+        noisy = np.clip(0.1 + 0.8 * image + noise, 0, 1)
+        assert_alike(normalize_digit(noisy), normalize_digit(image), 0.45)
 
 
 def test_dtype_and_channels(some):
     for digit in some[::8]:
-        picture = np.round(255 * paper(digit)).astype(np.uint8)
-        expected = normalize_digit(picture)
-        opaque = np.full_like(picture, 255)
+        image = np.round(255 * paper(digit)).astype(np.uint8)
+        expected = normalize_digit(image)
+        opaque = np.full_like(image, 255)
         others = [
-            (picture / 255).astype(np.float64),
-            picture.astype(np.uint16) * 257,
-            np.stack([picture] * 3, axis=-1),
-            np.stack([picture] * 3 + [opaque], axis=-1),
+            (image / 255).astype(np.float64),
+            image.astype(np.uint16) * 257,
+            np.stack([image] * 3, axis=-1),
+            np.stack([image] * 3 + [opaque], axis=-1),
         ]
         for other in others:
             assert_alike(normalize_digit(other), expected, 0.01)
-        ink = np.stack([0 * picture] * 3 + [255 - picture], axis=-1)
+        ink = np.stack([0 * image] * 3 + [255 - image], axis=-1)
         assert_alike(normalize_digit(ink), expected, 0.01)
 
 
-def test_specks_do_not_count(some):
+def test_specks_are_ignored(some):
     for digit in some[::8]:
-        picture = paper(digit)
-        expected = normalize_digit(picture)
-        speckled = picture.copy()
+        image = paper(digit)
+        expected = normalize_digit(image)
+        speckled = image.copy()
         speckled[3:6, 4:7] = 0
         speckled[-6:-4, -5:-3] = 0.2
         np.testing.assert_array_equal(normalize_digit(speckled), expected)
 
 
-def test_file_and_orientation(some, tmp_path):
+def test_file_with_exif_orientation(some, tmp_path):
     Image = pytest.importorskip("PIL.Image")
-    picture = np.round(255 * paper(some[12])).astype(np.uint8)
-    expected = normalize_digit(picture)
+    image = np.round(255 * paper(some[12])).astype(np.uint8)
+    expected = normalize_digit(image)
     turned = {
-        1: picture,
-        2: picture[:, ::-1],
-        3: picture[::-1, ::-1],
-        4: picture[::-1],
-        5: picture.T,
-        6: np.rot90(picture),
-        7: picture[::-1, ::-1].T,
-        8: np.rot90(picture, -1),
+        1: image,
+        2: image[:, ::-1],
+        3: image[::-1, ::-1],
+        4: image[::-1],
+        5: image.T,
+        6: np.rot90(image),
+        7: image[::-1, ::-1].T,
+        8: np.rot90(image, -1),
     }
     for orientation, stored in turned.items():
         exif = Image.Exif()
@@ -219,14 +219,14 @@ def tight(digit, side):
 def test_digits_that_fill_their_image(mnist, side, accuracy, grey):
     rows, labels = [], []
     for digit, label in zip(mnist[0][::50], mnist[1][::50], strict=True):
-        picture = tight(digit, side)
-        ink = picture > 0.5
+        image = tight(digit, side)
+        ink = image > 0.5
         # A vertical 1 is a solid block then, and scaling breaks a few others in two.
         if ink.mean() > 0.9 or ndimage.label(ink, np.ones((3, 3)))[1] > 1:
             continue
-        expected = normalize_digit(picture if grey else ink)
+        expected = normalize_digit(image if grey else ink)
         if grey:
-            assert_alike(normalize_digit(1 - picture), expected, 0.01)
+            assert_alike(normalize_digit(1 - image), expected, 0.01)
         else:
             for form in (~ink, ink.astype(float), 1.0 - ink, np.uint8(255) * ink):
                 np.testing.assert_array_equal(normalize_digit(form), expected)
@@ -236,19 +236,19 @@ def test_digits_that_fill_their_image(mnist, side, accuracy, grey):
     assert np.mean(load_digit_reader().predict(rows) == labels) > accuracy
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(
     "blank",
     [np.zeros((28, 28)), np.ones((1, 1)), np.full((50, 30), 0.5), np.ones((1, 500))],
 )
-def test_blank_pictures_are_refused(blank):
+def test_blank_image_error(blank):
     with pytest.raises(BlankImageError, match="no ink"):
         normalize_digit(blank)
 
 
-def test_noise_alone_and_light_alone_are_refused():
+def test_blank_image_error_for_noise_and_for_a_gradient():
     noise = np.random.default_rng(0).normal(0.7, 0.05, (100, 100))
     with pytest.raises(BlankImageError, match="no ink"):
         normalize_digit(np.clip(noise, 0, 1))
@@ -256,7 +256,7 @@ def test_noise_alone_and_light_alone_are_refused():
         normalize_digit(np.tile(np.linspace(0.4, 0.9, 100), (100, 1)))
 
 
-def test_photographs_without_paper_are_refused():
+def test_blank_image_error_without_paper():
     noise = np.random.default_rng(0).uniform(0.5, 0.9, (100, 100))
     rows, columns = np.indices(noise.shape)
     covered = np.where(np.hypot(rows - 50, columns - 50) < 48, 0, noise)
@@ -264,7 +264,7 @@ def test_photographs_without_paper_are_refused():
         normalize_digit(covered)
 
 
-def test_several_digits_are_refused(some):
+def test_several_digits_error(some):
     for first, second in zip(some[:-1:4], some[1::4], strict=True):
         both = np.hstack([paper(first), paper(second)])
         with pytest.raises(SeveralDigitsError, match="find_digits"):
@@ -272,11 +272,11 @@ def test_several_digits_are_refused(some):
 
 
 @pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
-def test_cut_digits_are_refused(some, side):
+def test_cut_digit_error(some, side):
     turns = {"top": 0, "left": 1, "bottom": 2, "right": 3}
     for digit in some[::4]:
-        picture = np.pad(paper(digit), 40, constant_values=1.0)
-        turned = np.rot90(picture, -turns[side])
+        image = np.pad(paper(digit), 40, constant_values=1.0)
+        turned = np.rot90(image, -turns[side])
         middle = turned.shape[0] // 2
         cut = np.rot90(turned[middle:], turns[side])
         with pytest.raises((CutDigitError, SeveralDigitsError)) as raised:
@@ -285,7 +285,7 @@ def test_cut_digits_are_refused(some, side):
             assert side in str(raised.value)
 
 
-def test_box_larger_than_the_picture_is_refused():
+def test_invalid_size_and_box_size():
     with pytest.raises(ValueError, match=r"at most size=10\. Got 20"):
         normalize_digit(np.eye(30), size=10)
     with pytest.raises(ValueError, match="size must be an int from 4 to 1024"):
@@ -295,11 +295,11 @@ def test_box_larger_than_the_picture_is_refused():
 # The transformer
 
 
-def test_transformer_makes_rows(some):
-    pictures = [paper(some[0]), 1 - paper(some[1], 2.0), some[2]]
-    rows = DigitImageTransformer().fit_transform(pictures)
+def test_transform_returns_one_row_per_image(some):
+    images = [paper(some[0]), 1 - paper(some[1], 2.0), some[2]]
+    rows = DigitImageTransformer().fit_transform(images)
     assert rows.dtype == np.uint8
-    expected = [normalize_digit(picture).ravel() for picture in pictures]
+    expected = [normalize_digit(image).ravel() for image in images]
     np.testing.assert_array_equal(rows, expected)
     small = DigitImageTransformer(size=20, box_size=16).transform(some)
     assert small.shape == (40, 400)
@@ -307,16 +307,16 @@ def test_transformer_makes_rows(some):
 
 def test_transformer_in_a_search(digits):
     X, y = digits
-    pictures = [np.pad(row.reshape(8, 8), 4) for row in X]
+    images = [np.pad(row.reshape(8, 8), 4) for row in X]
     pipeline = make_pipeline(
         DigitImageTransformer(),
         DigitMLPClassifier(rescale=1 / 255, max_iter=40, random_state=0),
     )
     search = GridSearchCV(
         pipeline, {"digitimagetransformer__box_size": [12, 20]}, cv=2
-    ).fit(pictures, y)
+    ).fit(images, y)
     assert search.best_score_ > 0.75
-    assert search.predict(pictures[:3]).shape == (3,)
+    assert search.predict(images[:3]).shape == (3,)
 
 
 def test_transformer_is_an_estimator():
@@ -328,7 +328,7 @@ def test_transformer_is_an_estimator():
     assert len(names) == 400
 
 
-def test_transformer_names_the_image_it_refuses(some):
+def test_transform_error_contains_the_index_of_the_image(some):
     with pytest.raises(BlankImageError, match="Image 1: There is no ink"):
         DigitImageTransformer().transform([some[0], np.ones((9, 9))])
     with pytest.raises(ImageError, match="Image 0: An image must have shape"):
@@ -350,12 +350,12 @@ def test_transformer_names_the_image_it_refuses(some):
     ],
     ids=lambda X: type(X).__name__,
 )
-def test_transformer_takes_lists_only(X):
+def test_transform_requires_a_list(X):
     with pytest.raises(ValueError, match=r"X must be a list of images.* Got \w+"):
         DigitImageTransformer().transform(X)
 
 
-def test_transformer_refuses_a_box_larger_than_the_image():
+def test_transformer_with_box_size_larger_than_size():
     transformer = DigitImageTransformer(size=10)
     for method in (transformer.fit, transformer.transform):
         with pytest.raises(ValueError, match=r"at most size=10\. Got 20"):

@@ -77,7 +77,7 @@ def test_probabilities_equal_predict_proba(reading):
     "settings",
     [
         {"ruling": "ruled", "slant": 0.05},
-        {"ruling": "squared", "light": 0.6},
+        {"ruling": "grid", "light": 0.6},
         {"noise": 0.03, "blur": 1.5, "quality": 50},
     ],
     ids=lambda settings: next(iter(settings)),
