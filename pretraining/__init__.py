@@ -1,1 +1,1 @@
-"""How the network of skdigits.pretrained is trained: `make pretrained` runs it."""
+"""Training of the network of skdigits.pretrained; run by `make pretrained`."""

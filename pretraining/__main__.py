@@ -1,7 +1,7 @@
 """Train the reader of skdigits.pretrained, calibrate it, and write its weights.
 
-About an hour on two cores, all of it drawn from fixed seeds. MNIST is
-fetched unless a file of its training images is named.
+Takes about an hour on two cores. All seeds are fixed. MNIST is fetched unless a file of
+its training images is given.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).parents[1] / "skdigits" / "pretrained"
 
 
 def recipe(n_epochs):
-    """The network, not yet trained."""
+    """The unfitted classifier."""
     return DigitMLPClassifier(
         hidden_layer_sizes=(1400, 700),
         batch_norm=True,
@@ -42,7 +42,7 @@ def recipe(n_epochs):
 
 
 def load(path):
-    """Training images and labels of MNIST: 50,000 to train, 10,000 held out."""
+    """Load MNIST: 50,000 training images with labels, and 10,000 held out."""
     if path is None:
         X, y = fetch_mnist(return_X_y=True)
     else:
@@ -53,7 +53,7 @@ def load(path):
 
 
 def training_set(X, y, share=1.0):
-    """Digits as they are and as others would have made them, and what is no digit."""
+    """Original, redrawn, photographed and typed digits, and images of none."""
     nothing, _ = data.no_digits(X, y, round(share * 25_000), seed=4)
     parts = [
         (X, y),
@@ -73,23 +73,26 @@ def main():
     )
     parser.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
     parser.add_argument(
-        "--share", type=float, default=1.0, help="of the pictures made, for a trial"
+        "--share",
+        type=float,
+        default=1.0,
+        help="share of the generated images, for a trial; default: %(default)s",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=PACKAGE,
         metavar="DIR",
-        help="where the weights go; default: the package",
+        help="folder of the weights; default: the package",
     )
     args = parser.parse_args()
     try:
         train, held_out = load(args.data)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        parser.exit(2, f"error: no data to train on: {error}\n")
+        parser.exit(2, f"error: the training data cannot be loaded: {error}\n")
     start = time.perf_counter()
     images, labels = training_set(*train, share=args.share)
-    print(f"{len(images)} pictures, {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"{len(images)} images, {time.perf_counter() - start:.0f} s", flush=True)
     clf = recipe(args.epochs).fit(images, labels)
     print(f"trained, {time.perf_counter() - start:.0f} s", flush=True)
     quantized = quantize(clf)

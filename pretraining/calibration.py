@@ -1,28 +1,28 @@
-"""Probabilities that mean what they say."""
+"""Calibrate the probabilities of the classifier by temperature scaling."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 
 def calibrate(clf, layers, held_out):
-    """Divide the logits by the number that makes held-out labels most probable.
+    """Divide the logits by the temperature that maximizes the held-out likelihood.
 
-    That is temperature scaling (Guo, Pleiss, Sun and Weinberger, "On calibration of
-    modern neural networks", ICML 2017), written into the last layer.
+    Temperature scaling (Guo, Pleiss, Sun and Weinberger, "On calibration of modern
+    neural networks", ICML 2017), applied to the weights of the last layer.
 
     Parameters
     ----------
     clf : DigitMLPClassifier
-        Fitted; its last layer is changed in place.
+        Fitted. Its last layer is changed in place.
     layers : list of tuple
-        What `quantize` gave for it; the last step is changed in place.
+        Result of `quantize`. The steps of the last layer are changed in place.
     held_out : dict of str to (images, labels)
-        Sets of digits, each of which counts the same.
+        Sets of digits, all with the same weight.
 
     Returns
     -------
     float
-        That number.
+        The temperature.
     """
     sets = [
         (clf.decision_function(images.reshape(len(images), -1)), labels)

@@ -1,4 +1,4 @@
-"""Ink on paper as a camera or a scanner sees it, and what the library makes of it."""
+"""Simulate photographs and scans of digits, and normalize them with the library."""
 
 import io
 
@@ -11,7 +11,7 @@ from skdigits.images._resampling import resize
 
 
 def normalized_photograph(ink, rng):
-    """Photograph or scan a digit, and bring it into MNIST's format.
+    """Photograph or scan a digit, and normalize it to the format of MNIST.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def normalized_photograph(ink, rng):
     Returns
     -------
     ndarray of uint8 of shape (28, 28), or None
-        None where nothing can be made out.
+        None if no digit is found.
     """
     ink = _resized(ink, rng)
     ink = ink / ink.max()
@@ -30,24 +30,24 @@ def normalized_photograph(ink, rng):
         _take_out_line(ink, rng)
     kind = rng.choice(["photograph", "scan", "fax"], p=[0.6, 0.25, 0.15])
     if kind == "photograph":
-        picture = _photograph(ink, rng)
+        grey = _photograph(ink, rng)
     elif kind == "scan":
         paper, contrast = rng.uniform(0.7, 1), rng.uniform(0.3, 1)
-        picture = paper * (1 - contrast * ink)
+        grey = paper * (1 - contrast * ink)
     else:
         ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1))
         rough = ink + rng.normal(0, rng.uniform(0, 0.15), ink.shape)
-        picture = 1.0 * (rough < rng.uniform(0.3, 0.6))
+        grey = 1.0 * (rough < rng.uniform(0.3, 0.6))
     try:
-        image = normalize_digit(np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8))
+        image = normalize_digit(np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8))
     except ImageError:
         return None
-    # Of the finest lines hardly more than a few dots may be left.
+    # The finest lines may be reduced to a few dots.
     return image if np.count_nonzero(image > 100) >= 15 else None
 
 
 def _resized(ink, rng):
-    """Ink of a digit alone, as high as it may be in a picture, with a margin."""
+    """Crop the ink of a digit, and resize it to a random size with a margin."""
     rows, columns = (np.flatnonzero((ink > ink.max() / 2).any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = np.exp(rng.uniform(np.log(9), np.log(110))) / max(ink.shape)
@@ -61,7 +61,7 @@ def _resized(ink, rng):
 
 
 def _take_out_line(ink, rng):
-    """What is left of strokes where a ruled line was taken out."""
+    """Fade strokes where a ruled line was removed."""
     row = rng.integers(len(ink))
     thickness = max(1, round(rng.uniform(0.01, 0.05) * len(ink)))
     ink[row : row + thickness] *= rng.uniform(0, 0.7)
@@ -76,11 +76,11 @@ def _photograph(ink, rng):
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * rows + np.sin(angle) * columns
     light = rng.uniform(0.4, 0.95) * (1 - rng.uniform(0, 0.4) * slope)
-    picture = light * (1 - rng.uniform(0.3, 0.95) * ink)
-    picture += rng.normal(0, rng.uniform(0, 0.03), ink.shape)
+    grey = light * (1 - rng.uniform(0.3, 0.95) * ink)
+    grey += rng.normal(0, rng.uniform(0, 0.03), ink.shape)
     if rng.random() < 0.5:
-        return np.clip(picture, 0, 1)
+        return np.clip(grey, 0, 1)
     buffer = io.BytesIO()
-    pixels = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    pixels = np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8)
     Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(40, 95)))
     return np.asarray(Image.open(buffer)) / 255

@@ -1,4 +1,4 @@
-"""The pictures that the reader is trained on, calibrated with and judged by."""
+"""Images for training, calibration and evaluation of the digit reader."""
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -7,11 +7,12 @@ from pretraining.camera import normalized_photograph
 from pretraining.no_digits import no_digit, printed
 from pretraining.pens import write
 
+# Number of images that a task of joblib makes.
 _CHUNK = 1000
 
 
 def rewritten(X, y, n_samples, seed):
-    """Digits written again by other hands and pens, and photographed.
+    """Digits redrawn with other handwriting and pens, and photographed.
 
     Parameters
     ----------
@@ -29,24 +30,24 @@ def rewritten(X, y, n_samples, seed):
 
 
 def photographed(X, y, n_samples, seed):
-    """Digits as they are, photographed or scanned."""
+    """Original digits, photographed or scanned."""
     return _made(_photographed, X, y, n_samples, seed)
 
 
 def typed(n_samples, seed):
-    """Digits of typefaces, bent a little."""
+    """Digits of typefaces, slightly distorted."""
     return _made(_typed, None, None, n_samples, seed)
 
 
 def no_digits(X, y, n_samples, seed, kind=None):
-    """Pictures of no digit; as labels there are zeros."""
+    """Images that are not digits, with zeros as labels."""
     return _made(_no_digit, X, y, n_samples, seed, kind)
 
 
 def with_any_label(images, n_labels, seed):
-    """Each picture as often as said, with different labels: nothing is to be known.
+    """Repeat each image with `n_labels` different labels, so that none is learned.
 
-    With a single one, drawn at random, a network learns the pictures by heart.
+    With a single random label, a network memorizes the images.
     """
     rng = np.random.default_rng(seed)
     labels = [rng.choice(10, n_labels, replace=False) for _ in images]
@@ -54,7 +55,7 @@ def with_any_label(images, n_labels, seed):
 
 
 def held_out(X, y, n_samples=4000):
-    """Sets to calibrate with and judge by, from digits that were not trained on.
+    """Sets for calibration and evaluation, from digits not used in training.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def _no_digit(X, y, rng, kind):
 
 
 def _made(make, X, y, n_samples, seed, *more):
-    """Call `make` until there are enough pictures, in parallel."""
+    """Call `make` in parallel until there are `n_samples` images."""
     chunks = Parallel(n_jobs=-1)(
         delayed(_chunk)(make, X, y, min(_CHUNK, n_samples - start), (seed, start), more)
         for start in range(0, n_samples, _CHUNK)

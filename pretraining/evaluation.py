@@ -1,7 +1,7 @@
-"""What the reader can do: the figures of its model card, and their picture.
+"""Evaluate the reader: the figures and the plot of its model card.
 
-Digits of MNIST that it was not trained on, as they are and made otherwise; those of
-scikit-learn, 8 x 8 pixels by other writers; and pictures of no digit.
+On held-out digits of MNIST, original and redrawn; on the digits of scikit-learn, 8 x 8
+pixels by other writers; and on images that are not digits.
 """
 
 import argparse
@@ -15,19 +15,19 @@ from pretraining.__main__ import load
 from skdigits.images import normalize_digit
 from skdigits.pretrained import load_digit_reader
 
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "reader-rejection.png"
+PLOT = Path(__file__).parents[1] / "docs" / "images" / "reader-rejection.png"
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
 def other_writers():
-    """Scikit-learn's digits, 8 x 8 pixels by Turkish writers, in MNIST's format."""
+    """The digits of scikit-learn, by Turkish writers, normalized."""
     digits = load_digits()
     images = [normalize_digit(np.pad(image / 16, 2)) for image in digits.images]
     return np.stack(images), digits.target
 
 
 def calibration_error(confidence, right, n_bins=15):
-    """Expected calibration error: by how much confidence misses accuracy, on average.
+    """Expected calibration error: mean difference of confidence and accuracy.
 
     Guo, Pleiss, Sun and Weinberger (2017), with bins of equal width.
     """
@@ -48,7 +48,7 @@ def main():
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="an .npz with MNIST as x and y"
     )
-    parser.add_argument("--picture", type=Path, metavar="FILE", default=PICTURE)
+    parser.add_argument("--plot", type=Path, metavar="FILE", default=PLOT)
     args = parser.parse_args()
     reader = load_digit_reader()
     _, (X, y) = load(args.data)
@@ -70,16 +70,16 @@ def main():
         images, _ = data.no_digits(X, y, 500, 110 + index, kind)
         P = reader.predict_proba(images.reshape(len(images), -1))
         nothing[kind] = P.max(axis=1)
-    print("\n| no digit | " + " | ".join(f"at {t}" for t in THRESHOLDS) + " |")
+    print("\n| not a digit | " + " | ".join(f"at {t}" for t in THRESHOLDS) + " |")
     print("|---" * (len(THRESHOLDS) + 1) + "|")
     for kind, confidence in nothing.items():
         taken = [f"{(confidence >= t).mean():.1%}" for t in THRESHOLDS]
         print(f"| {kind} | " + " | ".join(taken) + " |")
-    draw(answers, np.concatenate(list(nothing.values())), args.picture)
+    draw(answers, np.concatenate(list(nothing.values())), args.plot)
 
 
 def print_rejection(answers):
-    """Of the digits that are sure enough, how many are wrong; and how many are not."""
+    """Print error rates of digits above each threshold, and shares of such digits."""
     print("\n| digits | " + " | ".join(f"at {t}" for t in (0, *THRESHOLDS)) + " |")
     print("|---" * (len(THRESHOLDS) + 2) + "|")
     for name, (confidence, right) in answers.items():
@@ -92,7 +92,7 @@ def print_rejection(answers):
 
 
 def draw(answers, nothing, path):
-    """Error against rejection rate, and what is no digit against the threshold."""
+    """Plot error against rejection rate, and accepted images against the threshold."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -108,7 +108,7 @@ def draw(answers, nothing, path):
         order = np.argsort(-confidence, kind="stable")
         count = np.arange(1, len(order) + 1)
         error = np.cumsum(~is_right[order]) / count
-        # Of very few digits an error rate says little.
+        # Error rates of few digits are unreliable.
         enough = count >= 0.5 * len(order)
         rejected = 1 - count / len(order)
         left.plot(100 * rejected[enough], 100 * error[enough], color=color, label=name)
@@ -124,9 +124,9 @@ def draw(answers, nothing, path):
         kept = [(confidence >= t).mean() for t in thresholds]
         right.plot(thresholds, 100 * np.array(kept), color=color, label=name)
     kept = [(nothing >= t).mean() for t in thresholds]
-    right.plot(thresholds, 100 * np.array(kept), color="black", label="no digit")
+    right.plot(thresholds, 100 * np.array(kept), color="black", label="not a digit")
     right.set(xlabel="min_confidence", ylabel="Taken for a digit (%)", ylim=(0, 101))
-    right.annotate("no digit", (0.3, 30), color="black")
+    right.annotate("not a digit", (0.3, 30), color="black")
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.9", linewidth=0.6)

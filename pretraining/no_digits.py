@@ -1,7 +1,7 @@
-"""Pictures that are of no digit, for a network to be unsure of.
+"""Images that are not digits, for which the network should be unsure.
 
-Letters and signs, scribbles, digits that were turned, mirrored, inverted or written
-over each other, noise, and paper without ink.
+Letters and signs, scribbles, digits that are rotated, mirrored, inverted or
+overlapping, noise, and paper without ink.
 """
 
 from functools import lru_cache
@@ -16,17 +16,16 @@ from skimage.morphology import skeletonize
 from pretraining.camera import normalized_photograph
 from pretraining.pens import centre_line, ink_of
 
-# Those that nobody would take for a digit. What looks like one is left out: O, l, S,
-# Z, B, g, q and so on.
+# Letters that do not look like digits: without O, l, S, Z, B, g, q and so on.
 LETTERS = "ACEFHKLMNPRUVWXacdefhkmnpuvwxÄΔΣΩΨΠΞλπωψжшюфщ#&@%?*+=<>~{}[]$€^§¿±"
 
-# Canvas, in pixels.
+# Height and width of the canvas in pixels.
 _SIZE = 160
 
 
 @lru_cache(maxsize=1)
 def fonts():
-    """Paths of the typefaces that come with Matplotlib and have these letters."""
+    """Paths of the typefaces of Matplotlib with these letters."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return sorted(
         str(path) for path in folder.glob("DejaVu*.ttf") if "Display" not in path.name
@@ -34,7 +33,7 @@ def fonts():
 
 
 def printed(character, rng):
-    """A character in some typeface, bent a little as if by hand.
+    """Draw a character of a random typeface, slightly distorted as if by hand.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ def printed(character, rng):
 
 
 def _bent(ink, rng):
-    """Turned, slanted and bent at random about its middle."""
+    """Rotate, shear and bend ink at random about its centre."""
     ink = np.pad(ink, 30)
     middle = np.array(ink.shape)[:, None, None] / 2
     from_middle = np.indices(ink.shape, dtype=np.float32) - middle
@@ -68,7 +67,7 @@ def _bent(ink, rng):
     bend, sigma = rng.uniform(0, 5), 25
     for axis in range(2):
         waves = ndimage.gaussian_filter(rng.normal(0, 1, ink.shape), sigma)
-        # A filter leaves white noise a standard deviation of 1 / (2 sqrt(pi) sigma).
+        # The filter reduces the standard deviation to 1 / (2 sqrt(pi) sigma).
         places[axis] += bend * waves * 2 * np.sqrt(np.pi) * sigma
     return ndimage.map_coordinates(ink, places, order=1)
 
@@ -78,7 +77,7 @@ def _letter(X, y, rng):
 
 
 def _scribble(X, y, rng):
-    """Two to five strokes from anywhere to anywhere."""
+    """Two to five random strokes."""
     path = np.zeros((_SIZE, _SIZE), dtype=bool)
     for _ in range(rng.integers(2, 6)):
         corners = rng.uniform(20, _SIZE - 20, (rng.integers(3, 6), 2))
@@ -93,7 +92,7 @@ def _scribble(X, y, rng):
 
 
 def _dash(X, y, rng):
-    """A level stroke, or a blot."""
+    """A horizontal stroke, or a blot."""
     rows, columns = np.indices((_SIZE, _SIZE)) - _SIZE / 2
     wide = rng.uniform(30, 60)
     tall = wide * (
@@ -114,7 +113,7 @@ def _mirrored(X, y, rng):
 
 
 def _overwritten(X, y, rng):
-    """Two or three digits over or beside each other."""
+    """Two or three overlapping digits."""
     paths = np.zeros((180, 360), dtype=bool)
     step = 0
     for _ in range(rng.integers(2, 4)):
@@ -148,14 +147,12 @@ def _noise(X, y, rng):
 
 def _paper(X, y, rng):
     """An even surface, or specks on it."""
-    picture = np.full(
-        (28, 28), rng.integers(256) if rng.random() < 0.5 else 0, np.uint8
-    )
+    image = np.full((28, 28), rng.integers(256) if rng.random() < 0.5 else 0, np.uint8)
     for _ in range(rng.integers(0, 4)):
         row, column = rng.integers(2, 25, 2)
         tall, wide = rng.integers(1, 4, 2)
-        picture[row : row + tall, column : column + wide] = rng.integers(256)
-    return picture
+        image[row : row + tall, column : column + wide] = rng.integers(256)
+    return image
 
 
 _KINDS = {
@@ -173,21 +170,21 @@ KINDS = tuple(_KINDS)
 
 
 def no_digit(X, y, rng, kind=None):
-    """Make a picture of no digit.
+    """Make an image that is not a digit.
 
     Parameters
     ----------
     X : ndarray of uint8 of shape (n_samples, 28, 28)
-        Digits to make some of them from.
+        Digits that some kinds are made of.
     y : ndarray of int of shape (n_samples,)
     rng : numpy.random.Generator
     kind : str, default=None
-        One of `KINDS`, or any.
+        One of `KINDS`. None for a random one.
 
     Returns
     -------
     ndarray of uint8 of shape (28, 28), or None
-        None where nothing can be made out.
+        None if no ink is found.
     """
     if kind is None:
         shares = [share for _, share in _KINDS.values()]

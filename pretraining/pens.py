@@ -1,8 +1,8 @@
-"""Digits as other hands and pens would write them.
+"""Redraw digits with other pens and handwriting.
 
-MNIST was written by Americans with the pens of its day. A digit of it is taken down to
-its centre line, which is written again: with a finer or a broader pen, a bar through
-the seven, a flag and a foot on the one, faint or with a gap where a pen fails.
+MNIST was written by Americans with few kinds of pens. The centre line of a digit is
+extracted and redrawn: with a finer or a broader pen, a bar through the seven, a flag
+and a foot on the one, with uneven ink or a gap where a pen fails.
 """
 
 import numpy as np
@@ -10,15 +10,15 @@ from scipy import ndimage
 from skimage.draw import line
 from skimage.morphology import skeletonize
 
-# Pixels of a line for each one of MNIST's.
+# Pixels of the centre line per pixel of MNIST.
 ZOOM = 3
 
-# Room around a digit for what is added to it, in pixels of a line.
+# Margin around a digit for added strokes, in pixels of the centre line.
 _MARGIN = 30
 
 
 def centre_line(digit):
-    """The line a pen followed.
+    """Extract the path of the pen.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def centre_line(digit):
 
 
 def ink_of(path, radius):
-    """Draw a line with a round pen, on as much paper as it takes.
+    """Draw a path with a round pen, cropped to the ink.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def ink_of(path, radius):
 
 
 def write(digit, label, rng):
-    """Write a digit again, by another hand and pen.
+    """Redraw a digit with another pen and handwriting.
 
     Parameters
     ----------
@@ -89,24 +89,24 @@ def write(digit, label, rng):
 
 
 def _span(path):
-    """Height of a line, and its first and last row and column."""
+    """Height of a path, and its first and last row and column."""
     rows, columns = np.nonzero(path)
     return np.ptp(rows) + 1, rows.min(), rows.max(), columns.min(), columns.max()
 
 
 def _draw(path, start, stop):
-    """Draw from one (row, column) to another, as far as there is room."""
+    """Draw a line from one (row, column) to another, clipped at the borders."""
     ends = np.rint([*start, *stop]).astype(int)
     rows, columns = line(*np.clip(ends, 0, np.tile(path.shape, 2) - 1))
     path[rows, columns] = True
 
 
 def _add_flag(path, rng):
-    """The upstroke of a European one."""
+    """Add the upstroke of a European one."""
     height, top, *_ = _span(path)
     column = np.flatnonzero(path[top]).mean()
     length = rng.uniform(0.15, 0.55) * height
-    # A flag that is more level makes a seven of it.
+    # A flatter flag would make it a seven.
     angle = np.radians(rng.uniform(20, 50))
     end = top + length * np.cos(angle), column - length * np.sin(angle)
     _draw(path, (top, column), end)
@@ -133,7 +133,7 @@ def _add_bar(path, rng):
 
 
 def _add_serif(path, rng):
-    """The tick with which a seven begins."""
+    """Add the tick at the start of a seven."""
     height, *_, left, _ = _span(path)
     row = np.flatnonzero(path[:, left]).mean()
     down, right = rng.uniform(0.08, 0.25) * height, rng.uniform(-0.08, 0.08) * height
@@ -147,7 +147,7 @@ def _add_slash(path, rng):
 
 
 def _pressed(ink, rng):
-    """Ink of a pen that is pressed more here and less there."""
+    """Vary the darkness of ink, as if the pressure on the pen varied."""
     noise = ndimage.gaussian_filter(rng.normal(0, 1, ink.shape), 12)
     pressure = 0.65 + rng.uniform(0.1, 0.35) * noise / np.abs(noise).max()
     return (ink * pressure).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The file of the weights: one byte a weight, no pickle, and its checksum."""
+"""Write the file of weights: one byte per weight, no pickle, and a checksum."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def quantize(clf):
-    """Replace the weights of a classifier by multiples of a step for each unit.
+    """Round the weights of each unit to integer multiples of a step.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def quantize(clf):
     Returns
     -------
     list of tuple
-        For each layer, weights as ndarray of int8 and the step of each unit, float32.
+        For each layer, weights of int8, and steps of float32, one per unit.
     """
     layers = []
     for coef in clf.coefs_:
@@ -51,7 +51,7 @@ def save(folder, clf, layers):
             f"step_{layer}": step,
             f"intercept_{layer}": intercept,
         }
-    # Needed where training goes on.
+    # Needed to resume training.
     for layer, norm in enumerate(clf._batch_norms):
         arrays[f"norm_{layer}"] = norm
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The network that comes with the package."""
+"""`load_digit_reader`: the pretrained classifier."""
 
 import pickle
 from importlib.resources import files
@@ -24,7 +24,7 @@ def mnist():
     return X.astype(np.uint8), y
 
 
-def test_is_a_fitted_classifier(reader):
+def test_digit_reader_is_a_fitted_classifier(reader):
     assert isinstance(reader, DigitMLPClassifier)
     np.testing.assert_array_equal(reader.classes_, np.arange(10))
     assert reader.n_features_in_ == 784
@@ -35,23 +35,23 @@ def test_is_a_fitted_classifier(reader):
     assert repr(clone(reader)) == repr(reader)
 
 
-def test_file_is_small_and_holds_no_pickle():
+def test_file_of_weights_is_small_and_without_pickle():
     path = files("skdigits.pretrained") / "digit_reader.npz"
     assert len(path.read_bytes()) <= 3_000_000
     with np.load(str(path), allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file)
 
 
-def test_reads_digits_of_mnist(reader, mnist):
+def test_score_on_mnist(reader, mnist):
     X, y = mnist
     assert reader.score(X, y) >= 0.99
-    # Floats are the same to it.
+    # float64 gives the same labels as uint8.
     np.testing.assert_array_equal(
         reader.predict(X[:100].astype(float)), reader.predict(X[:100])
     )
 
 
-def test_is_saved_and_loaded_as_any_other(reader, mnist, tmp_path):
+def test_pickle_and_joblib(reader, mnist, tmp_path):
     X, _ = mnist
     expected = reader.predict_proba(X[:50])
     again = pickle.loads(pickle.dumps(reader))
@@ -61,7 +61,7 @@ def test_is_saved_and_loaded_as_any_other(reader, mnist, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X[:50]), expected)
 
 
-def test_agrees_with_keras(reader, mnist):
+def test_to_keras(reader, mnist):
     X, _ = mnist
     logits = reader.to_keras().predict(X[:50].astype(np.float32), verbose=0)
     np.testing.assert_allclose(
@@ -69,7 +69,7 @@ def test_agrees_with_keras(reader, mnist):
     )
 
 
-def test_each_load_is_a_classifier_of_its_own(reader):
+def test_load_digit_reader_returns_a_new_classifier(reader):
     other = load_digit_reader()
     other.coefs_[0][:] = 0
     other.set_params(augment__rotation=1.0)
@@ -77,7 +77,7 @@ def test_each_load_is_a_classifier_of_its_own(reader):
     assert reader.augment.rotation != 1.0
 
 
-def test_trains_further(reader, mnist):
+def test_partial_fit_resumes_training(reader, mnist):
     X, y = mnist
     mine = load_digit_reader().set_params(augment=None, batch_size=100)
     before = mine.coefs_[0].copy()
@@ -86,7 +86,7 @@ def test_trains_further(reader, mnist):
     assert mine.score(X[::10], y[::10]) > 0.95
 
 
-def test_damaged_weights_are_refused(monkeypatch):
+def test_damaged_weights_raise_runtime_error(monkeypatch):
     from skdigits.pretrained import _weights
 
     monkeypatch.setitem(_weights.SHA256, "digit_reader.npz", "0" * 64)

@@ -1,4 +1,4 @@
-"""Connected ink: labels, parts of one digit together, touching digits apart."""
+"""Labels of strokes, split digits that touch, and merged parts of digits."""
 
 import numpy as np
 from hypothesis import given
@@ -27,15 +27,15 @@ masks = st.builds(
 
 
 def same_partition(labels, others):
-    """Whether two arrays of labels tell the same pixels apart."""
+    """Whether two arrays of labels separate the same pixels."""
     pairs = set(zip(labels.ravel().tolist(), others.ravel().tolist(), strict=True))
     one, other = zip(*pairs, strict=True)
     return len(set(one)) == len(set(other)) == len(pairs)
 
 
 @given(masks)
-def test_even_ink_is_labelled_as_scipy_does_but_for_dust(mask):
-    # However soft its edges, which are softest where ink lies close together.
+def test_labels_of_even_ink_equal_those_of_scipy_without_dust(mask):
+    # With any width of edges, which are widest where ink lies close together.
     labels, strengths = label_strokes(mask.astype("f4"), mask, pixel=np.inf)
     expected, _ = ndimage.label(mask, np.ones((3, 3)))
     for label, box in enumerate(ndimage.find_objects(expected), start=1):
@@ -55,7 +55,7 @@ def test_faint_ink_beside_a_stroke_is_not_part_of_it():
     np.testing.assert_array_equal(labels > 0, ink > 0.5)
 
 
-def test_shadows_with_soft_edges_are_no_strokes():
+def test_shadows_with_soft_edges_are_not_strokes():
     columns = np.arange(80, dtype=np.float32)
     ink = np.tile(np.exp(-((columns - 40) ** 2) / 2 / 15**2), (80, 1)).astype("f4")
     labels, strengths = label_strokes(ink, ink > 0.1)
@@ -70,7 +70,7 @@ def test_splitting_keeps_the_ink(mask, height):
     split_touching(labels, strengths, height)
     np.testing.assert_array_equal(labels > 0, before > 0)
     assert set(strengths) == set(np.unique(labels)) - {0}
-    # Pieces are of one component each.
+    # Each piece comes from one component.
     for label in strengths:
         assert len(np.unique(before[labels == label])) == 1
 
@@ -82,7 +82,7 @@ def disc(radius, thickness):
 
 
 def label(*strokes):
-    """Labels of a page with strokes at places, and how dark each is."""
+    """Labels of a page with strokes at given places, and their strengths."""
     mask = np.zeros((60, 100), bool)
     for top, left, stroke in strokes:
         height, width = stroke.shape

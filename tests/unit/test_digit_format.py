@@ -1,4 +1,4 @@
-"""Drawn digits in MNIST's format, wherever and in whatever colours they are drawn."""
+"""Properties of `normalize_digit` for drawn strokes."""
 
 from itertools import pairwise
 
@@ -29,7 +29,7 @@ def drawings(draw):
 
 
 @given(drawings())
-def test_normalizing_twice_changes_nothing(ink):
+def test_normalize_digit_is_idempotent(ink):
     once = normalize_digit(1 - ink)
     assert (once.shape, once.dtype, once.max()) == ((28, 28), np.uint8, 255)
     np.testing.assert_array_equal(normalize_digit(once), once)
@@ -39,14 +39,14 @@ def test_normalizing_twice_changes_nothing(ink):
 
 
 @given(drawings(), st.integers(0, 12), st.integers(0, 12))
-def test_where_it_is_drawn_does_not_matter(ink, down, right):
+def test_translation(ink, down, right):
     moved = np.pad(ink, ((down, 0), (right, 0)))
     np.testing.assert_array_equal(normalize_digit(1 - moved), normalize_digit(1 - ink))
 
 
 @given(drawings())
-def test_light_ink_on_dark_paper_is_the_same(ink):
-    # Grey levels of whole numbers, which are inverted exactly.
+def test_inversion(ink):
+    # uint8, which is inverted exactly.
     pixels = np.rint(255 * ink).astype(np.uint8)
     np.testing.assert_array_equal(
         normalize_digit(pixels), normalize_digit(255 - pixels)
@@ -54,19 +54,19 @@ def test_light_ink_on_dark_paper_is_the_same(ink):
 
 
 @given(drawings(), st.integers(4, 40))
-def test_the_longer_side_fills_the_box(ink, box_size):
+def test_fit_to_box(ink, box_size):
     digit = fit_to_box(ink.astype(np.float32), box_size)
     assert max(digit.shape) == box_size
     assert 0 <= digit.min() <= digit.max() == 1
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32))
-def test_the_centre_of_mass_is_in_the_middle(height, width, seed):
+def test_place_centres_the_mass(height, width, seed):
     digit = np.random.default_rng(seed).random((height, width), dtype=np.float32)
     digit[0, 0] = 1
     placed = place(digit, 28)
     inside = np.rint(255 * digit).astype(np.uint8)
-    # The digit is whole, and elsewhere there is paper.
+    # The digit is complete, and the rest is paper.
     assert placed.sum() == inside.sum(dtype=int)
     for axis, length in enumerate((height, width)):
         mass = placed.sum(axis=1 - axis, dtype=float)

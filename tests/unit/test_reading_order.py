@@ -1,4 +1,4 @@
-"""Boxes in rows, from left to right and from top to bottom."""
+"""`to_rows`: rows from top to bottom, boxes from left to right."""
 
 import numpy as np
 from hypothesis import given
@@ -49,7 +49,7 @@ def test_lines_of_writing_are_rows(lengths, slope, shaking, random):
             top = 100 + 70 * line + round(slope * 35 * column) + shake
             boxes.append(make_box(top, 10 + 35 * column))
     if max(lengths) == 1:
-        slope = 0.0  # of which nothing tells
+        slope = 0.0  # cannot be known
     order = list(range(len(boxes)))
     random.shuffle(order)
     rows = to_rows([boxes[index] for index in order])
@@ -57,7 +57,7 @@ def test_lines_of_writing_are_rows(lengths, slope, shaking, random):
 
 
 @given(st.lists(any_box, min_size=1, max_size=8), st.integers(0, 300))
-def test_where_the_page_begins_does_not_matter(boxes, margin):
+def test_translation(boxes, margin):
     moved = [
         make_box(y.start + margin, x.start + margin, y.stop - y.start, x.stop - x.start)
         for y, x in boxes

@@ -1,4 +1,4 @@
-"""Images with more or fewer pixels."""
+"""`resize` and `shrink`."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_shrinking_by_a_whole_factor_averages_blocks(new, factor):
     np.testing.assert_allclose(resize(image, new), blocks, atol=1e-5)
 
 
-def test_growing_is_linear_between_the_centres_of_pixels():
+def test_enlarging_is_linear_between_the_centres_of_pixels():
     np.testing.assert_allclose(
         resize(np.array([[0.0, 1.0]], np.float32), (1, 4)), [[0, 0.25, 0.75, 1]]
     )
@@ -73,7 +73,7 @@ def test_turned_images_give_turned_results(image, height, width):
 
 
 @given(images, st.integers(1, 60))
-def test_shrinking_is_in_proportion_and_never_grows(image, longest):
+def test_shrink_keeps_the_aspect_ratio_and_never_enlarges(image, longest):
     result = shrink(image, longest)
     if max(image.shape) <= longest:
         assert result is image

@@ -12,7 +12,7 @@ HEIGHT, WIDTH = 120, 160
 
 @st.composite
 def rulings(draw):
-    """Lines on a page: first row, distance, thickness, darkness, fall to the right."""
+    """Lines on a page: first row, distance, thickness, darkness, and fall in pixels."""
     return (
         draw(st.integers(10, 20)),
         draw(st.integers(20, 30)),
@@ -66,21 +66,21 @@ def test_grid_lines_are_found_in_either_orientation(fall):
 
 
 @pytest.mark.parametrize("n_pixels", [0, 1, 200])
-def test_specks_are_no_lines(n_pixels):
+def test_specks_are_not_lines(n_pixels):
     ink = np.zeros((HEIGHT, WIDTH), np.float32)
     rng = np.random.default_rng(0)
     ink.flat[rng.choice(ink.size, n_pixels, replace=False)] = 0.5
     assert not find_lines(ink, ink > 0).any()
 
 
-def test_the_stroke_of_a_large_digit_is_no_line():
+def test_the_stroke_of_a_large_digit_is_not_a_line():
     ink = np.zeros((HEIGHT, WIDTH), np.float32)
     ink[60:62, 50:110] = 0.9
     assert not find_lines(ink, ink > 0).any()
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12))
-def test_runs_are_as_long_as_the_ink_above_and_below(seed, height, width):
+def test_run_lengths(seed, height, width):
     mask = np.random.default_rng(seed).random((height, width)) < 0.6
     expected = np.zeros(mask.shape, int)
     for row, column in np.argwhere(mask):
