@@ -110,7 +110,7 @@ def page_background(grey: FloatImage) -> Background:
     -------
     Background
     """
-    edges, thin, wide = _make_levels(grey)
+    edges, thin, wide = make_levels(grey)
     dark_window, light_window = _window(wide), _window(1 - wide)
     paper = _fill_ink(edges, _PAGE_WINDOW)
     sheet = _find_sheet(shrink(paper, max(thin.shape)))
@@ -125,13 +125,13 @@ def page_background(grey: FloatImage) -> Background:
     return Background(False, paper, dark_window, sheet)
 
 
-def digit_background(grey: FloatImage, light_ink: bool) -> Background:
-    """Estimate the paper of an image that a single digit fills, as `page_background`.
+def digit_background(edges: FloatImage, light_ink: bool) -> Background:
+    """Estimate the paper of an image that a single digit fills, from its first level.
 
-    The border shows whether its ink is light, see `differs_from_border`.
+    The border shows whether ink is light, see `differs_from_border`.
     """
-    edges, *_ = _make_levels(1 - grey if light_ink else grey)
-    return Background(light_ink, _fill_ink(edges, _DIGIT_WINDOW), None)
+    paper = _fill_ink(1 - edges if light_ink else edges, _DIGIT_WINDOW)
+    return Background(light_ink, paper, None)
 
 
 def divide_by_paper(
@@ -177,12 +177,11 @@ def has_light_ink(deviation: FloatImage) -> bool:
     return bool((deviation.astype(np.float64) ** _POLARITY_POWER).sum() > 0)
 
 
-def differs_from_border(grey: FloatImage) -> FloatImage:
-    """How much lighter pixels are than the paper along the border of the image.
+def differs_from_border(small: FloatImage) -> FloatImage:
+    """How much lighter pixels of the second level are than the paper at the border.
 
     The paper is the plane nearest to most of the border: light may fall from one side.
     """
-    _, small, _ = _make_levels(grey)
     rows, columns = np.indices(small.shape, dtype=np.float32)
     border = np.ones(small.shape, dtype=bool)
     border[1:-1, 1:-1] = False
@@ -210,7 +209,7 @@ def _strokes(small: FloatImage) -> FloatImage:
     return strokes
 
 
-def _make_levels(grey: FloatImage) -> list[FloatImage]:
+def make_levels(grey: FloatImage) -> list[FloatImage]:
     """The image pyramid: each level is made of the one before."""
     return list(accumulate(_LEVELS, shrink, initial=grey))[1:]
 

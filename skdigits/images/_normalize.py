@@ -15,6 +15,7 @@ from skdigits.images._background import (
     divide_by_paper,
     find_paper,
     has_light_ink,
+    make_levels,
 )
 from skdigits.images._boxes import (
     EIGHT_NEIGHBOURS,
@@ -159,9 +160,10 @@ def ink_of_digit(grey: FloatImage) -> tuple[FloatImage, bool]:
 
     The digit may fill the image. Paper is even if nearly all of it has one grey level.
     """
+    edges, small, _ = make_levels(grey)
     on_paper = find_paper(grey)
     if on_paper is None:
-        light_ink = has_light_ink(differs_from_border(grey))
+        light_ink = has_light_ink(differs_from_border(small))
     else:
         light_ink = bool(grey[on_paper].max() < grey.max())
     image = 1 - grey if light_ink else grey
@@ -178,7 +180,7 @@ def ink_of_digit(grey: FloatImage) -> tuple[FloatImage, bool]:
             check_contrast(float(ink.max()))
             return ink, even
     ink, min_ink = divide_by_paper(
-        grey, digit_background(grey, light_ink), _DIGIT_SMOOTHING
+        grey, digit_background(edges, light_ink), _DIGIT_SMOOTHING
     )
     share = min(_MIN_INK_SHARE, _MIN_INK_PIXELS / ink.size)
     contrast = float(np.quantile(ink, 1 - share))
