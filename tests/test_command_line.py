@@ -154,7 +154,7 @@ def test_own_model(run, folder):
     [
         (["--model", "missing.joblib"], "missing.joblib cannot be used"),
         (["--model", "notes.txt"], "cannot be used"),
-        (["--model", "small.joblib"], "rows of 64"),
+        (["--model", "small.joblib"], "fitted on 64 features"),
         (["--model", "foreign.skops"], "cannot be used"),
         (["page1.jpg", "--figure", "out.png"], "draws one IMAGE. Got 2"),
     ],
