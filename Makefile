@@ -62,13 +62,20 @@ $(VENV)/bin/python:
 	  "name another one with `make PYTHON=...`" % (sys.executable, *v[:2]))'
 	$(PYTHON) -m venv $(VENV)
 
+# Each group of dependencies in pyproject.toml; pip 25.1 is the first that knows them.
 $(VENV)/installed-%: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group $*
+	@touch $@
+
+# The one extra that users install as well.
+$(VENV)/installed-demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
 	@touch $@
 
 .venv-oldest/installed: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python \
-	  --resolution lowest-direct --editable '.[test]'
+	  --resolution lowest-direct --editable . --group test
 	@touch $@
