@@ -366,8 +366,10 @@ def _spots(rng, shape, down, across, specks, holes):
     ]
     radius = 0.35 * 0.03 * shape[1] if holes < 5 else 0.2 * shape[0] / max(holes, 1)
     radius = min(radius, 0.012 * shape[1])
-    for hole in range(holes):
-        spots.append(((hole + 0.5) * shape[0] / holes, 0.02 * shape[1], radius))
+    spots += [
+        ((hole + 0.5) * shape[0] / holes, 0.02 * shape[1], radius)
+        for hole in range(holes)
+    ]
     for row, column, radius in spots:
         near = (np.abs(down - row) < radius + 2) & (
             np.abs(across - column) < radius + 2

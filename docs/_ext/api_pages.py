@@ -44,9 +44,9 @@ def page_of(module, name):
 def public_methods(item):
     for name, member in vars(item).items():
         function = inspect.unwrap(getattr(member, "__func__", member))
-        if not name.startswith("_"):
-            if inspect.isfunction(function) or isinstance(member, property):
-                yield name
+        is_method = inspect.isfunction(function) or isinstance(member, property)
+        if is_method and not name.startswith("_"):
+            yield name
 
 
 def overview(modules):
