@@ -27,6 +27,7 @@ from skdigits._network.batch_norm import unfold_batch_norm
 from skdigits._persistence import is_fitted_state, migrate_state, version_stamp
 from skdigits._sklearn_compat import (
     CallbackSupportMixin,
+    DocLinkMixin,
     EpochReporter,
     HasMethods,
     Interval,
@@ -60,7 +61,9 @@ def _defaults(estimator_type: type) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-class DigitMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class DigitMLPClassifier(
+    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Handwritten digit classifier: a multi-layer perceptron trained by Keras.
 
     The parameters and attributes are those of

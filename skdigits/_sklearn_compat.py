@@ -34,6 +34,7 @@ except ImportError:
 
 __all__ = [
     "CallbackSupportMixin",
+    "DocLinkMixin",
     "EpochReporter",
     "HasMethods",
     "Interval",
@@ -51,6 +52,16 @@ __all__ = [
     "validate_parameter_constraints",
     "validate_params",
 ]
+
+
+class DocLinkMixin:
+    """Lets the HTML representation of an estimator link to its page in our API."""
+
+    _doc_link_module = "skdigits"
+    _doc_link_template = (
+        "https://skdigits.github.io/skdigits/api/"
+        "{estimator_module}.{estimator_name}.html"
+    )
 
 
 class _NoContext:

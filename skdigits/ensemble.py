@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._random import draw_seed
 from skdigits._sklearn_compat import (
+    DocLinkMixin,
     HasMethods,
     Interval,
     _fit_context,
@@ -38,7 +39,9 @@ __all__ = ["DistortionAveragingClassifier"]
 _ROWS_AT_A_TIME = 256
 
 
-class DistortionAveragingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class DistortionAveragingClassifier(
+    DocLinkMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier that averages predictions over distorted copies of an image.
 
     This is known as test-time augmentation. A network trained on distorted images is

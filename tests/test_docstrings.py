@@ -4,12 +4,14 @@ import doctest
 import importlib
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
+from sklearn.base import BaseEstimator
 from utils import code_blocks
 
 import skdigits
@@ -104,6 +106,22 @@ def test_example_runs(path):
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     runner.run(doctest.DocTestParser().get_doctest(text, {}, path, None, 0))
     assert runner.summarize(verbose=False).failed == 0
+
+
+ESTIMATORS = [
+    path
+    for path in PUBLIC
+    if inspect.isclass(resolve(path)) and issubclass(resolve(path), BaseEstimator)
+]
+
+
+@pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
+@pytest.mark.parametrize("path", ESTIMATORS)
+def test_estimator_html_repr_links_to_the_api(path):
+    estimator = resolve(path)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    link = f"{project['urls']['Documentation']}/api/{path}.html"
+    assert estimator.__new__(estimator)._get_doc_link() == link
 
 
 @pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")

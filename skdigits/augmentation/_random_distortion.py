@@ -9,7 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
 from skdigits._random import draw_seed
-from skdigits._sklearn_compat import Interval, validate_parameter_constraints
+from skdigits._sklearn_compat import (
+    DocLinkMixin,
+    Interval,
+    validate_parameter_constraints,
+)
 from skdigits.augmentation._warp import Distortion, distort
 
 __all__ = ["RandomDistortion"]
@@ -19,7 +23,7 @@ __all__ = ["RandomDistortion"]
 _IMAGES_AT_A_TIME = 256
 
 
-class RandomDistortion(BaseEstimator):
+class RandomDistortion(DocLinkMixin, BaseEstimator):
     """Random affine and elastic distortions of images.
 
     With ``DigitMLPClassifier(augment=RandomDistortion())``, every image is distorted

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from skdigits._sklearn_compat import Interval, _fit_context
+from skdigits._sklearn_compat import DocLinkMixin, Interval, _fit_context
 from skdigits.images._errors import ImageError
 from skdigits.images._normalize import check_sizes, normalize_digit
 
 
-class DigitImageTransformer(TransformerMixin, BaseEstimator):
+class DigitImageTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Normalize images of single digits to the format of MNIST, one row per image.
 
     In a pipeline, it lets a classifier take images of any size, lighting and colour.
