@@ -54,7 +54,7 @@ test-docs: docs $(VENV)/installed-test-docs  ## Build it, and try every page in 
 	$(BIN)/python -m pytest docs/tests
 
 clean:  ## Remove what the other targets made
-	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/gallery
+	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/api.rst docs/gallery
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

@@ -1,5 +1,7 @@
 """Configuration of the documentation, which `make docs` builds with Sphinx."""
 
+import importlib
+import pkgutil
 import sys
 import urllib.request
 from pathlib import Path
@@ -22,11 +24,11 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     # Ours, in _ext.
-    "api_pages",
     "draw_page",
     "links",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 default_role = "literal"
 highlight_language = "none"
 myst_heading_anchors = 3
@@ -35,10 +37,43 @@ suppress_warnings = ["ref.term"]
 
 # Docstrings.
 autodoc_member_order = "bysource"
-autosummary_generate = False
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
+
+# The API reference: a table of the names in `__all__` of each public module, errors
+# last. autosummary writes the page of each name, from _templates.
+
+API = """API reference
+=============
+
+Every public name, each with an example that runs.
+"""
+MODULE = """
+{name}
+{underline}
+
+.. automodule:: {name}
+
+.. autosummary::
+   :toctree: api
+   :nosignatures:
+
+   {names}
+"""
+
+
+def write_api_page():
+    folders = [name for _, name, _ in pkgutil.iter_modules(skdigits.__path__)]
+    page = API
+    for name in ["skdigits", *(f"skdigits.{f}" for f in folders if f[0] != "_")]:
+        public = importlib.import_module(name).__all__
+        names = "\n   ".join(sorted(public, key=lambda name: name.endswith("Error")))
+        page += MODULE.format(name=name, underline="-" * len(name), names=names)
+    (HERE / "api.rst").write_text(page, "utf-8")
+
+
+write_api_page()
 
 # Code is copied without prompts and output.
 copybutton_exclude = ".linenos, .gp, .go"

@@ -6,7 +6,6 @@ to its page in the gallery, and names in code, like `RandomDistortion`, to the A
 
 import re
 
-from api_pages import public_modules
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
@@ -49,16 +48,12 @@ class LinkNamesInCode(SphinxPostTransform):
                 node.replace_self(link)
 
     def names(self):
-        """Full names by what pages call them: with the module, and without."""
-        objects = self.env.domains["py"].objects
+        """Full names by the words of pages: with the module, and without it."""
         names = {}
-        for module in public_modules():
-            for public in module.__all__:
-                path = f"{module.__name__}.{public}"
-                for full in objects:
-                    if full == path or full.startswith(f"{path}."):
-                        names[full] = full
-                        names[full.removeprefix(f"{module.__name__}.")] = full
+        for full, target in self.env.domains["py"].objects.items():
+            # Each public name has a page, "api/skdigits.images.find_digits".
+            module = target.docname.removeprefix("api/").rpartition(".")[0]
+            names[full] = names[full.removeprefix(f"{module}.")] = full
         return names
 
 
