@@ -61,11 +61,11 @@ def page(path):
 
 
 def without_code(text):
-    """Blank out blocks of code, doctests and literals, and keep the line breaks."""
+    """Put a word in place of blocks of code, doctests and literals."""
     for code in (r"```.*?```", r"^ *(>>>|\.\.\.) .*?$", r"`[^`\n]+`"):
         text = re.sub(
             code,
-            lambda found: "\n" * found[0].count("\n"),
+            lambda found: "code" + "\n" * found[0].count("\n"),
             text,
             flags=re.DOTALL | re.MULTILINE,
         )
