@@ -88,11 +88,11 @@ def page(rows, results):
     parts = [
         "# Benchmarks",
         "",
-        f"Written by `{COMMAND}`; a single row is `python -m benchmarks ROW`, and "
-        "`--repeats` overrules how often it is measured. Peers "
-        "take turns, each in a process of its own; times are medians. *Times ours* is "
-        "a time divided by that of skdigits (the first line), and *aim* the least that "
-        "it should be. Accuracy is held out.",
+        f"Written by `{COMMAND}`; `python -m benchmarks ROW` runs a single row, and "
+        "`--repeats` sets the number of measurements. The libraries take turns, each "
+        "in its own process; times are medians. *Times ours* is a time divided by that "
+        "of skdigits (the first line), and *aim* is its minimum target. Accuracies are "
+        "on held-out data.",
         "",
         f"Python {platform.python_version()}, {', '.join(versions)}; {_machine()}.",
         "",
@@ -104,7 +104,7 @@ def page(rows, results):
         "## Growth",
         "",
         "Time of an epoch against rows (25-15-10 units) and against width (5000 rows, "
-        "100-50-10 units and multiples), batch 32, beside proportional growth.",
+        "100-50-10 units and multiples), batch 32, compared with proportional growth.",
         "",
         "![Time of an epoch against rows and against width](images/growth.png)",
         "",
@@ -114,7 +114,7 @@ def page(rows, results):
 
 
 def draw_growth(results, path):
-    """The growth rows as a picture."""
+    """Plot the growth rows."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -305,7 +305,7 @@ def many_shapes(row, repeats):
 ROWS = {
     "fit-warm": Row(
         "fit, warm",
-        "reference job: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
+        "the defaults: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
         "program already compiled",
         [*EVERYONE, "bare loop"],
         alternating("fit"),
@@ -335,7 +335,7 @@ ROWS = {
     ),
     "fit-batch-200": Row(
         "fit, default batch",
-        "the reference job with batches of 200, MLPClassifier's default",
+        "the defaults with batches of 200, MLPClassifier's default",
         ["skdigits", "MLPClassifier", "Keras", "skorch", "bare loop"],
         alternating("fit"),
         {"MLPClassifier": 1.5},
@@ -398,7 +398,7 @@ ROWS = {
     "service": Row(
         "service",
         "`examples/serve_digits.py`, from its start to its first answer, then eight "
-        "clients at once for 30 s, one digit a request",
+        "clients at once for 30 s, one digit per request",
         ["skdigits"],
         service,
         repeats=1,
@@ -451,14 +451,14 @@ ROWS = {
     "bfloat16": Row(
         "bfloat16",
         "the matrix products of a training step of 784-512-512 at batch 128 in "
-        "TensorFlow, compiled by XLA and not, beside those of float32",
+        "TensorFlow, with and without XLA, compared with float32",
         list(_PRODUCTS),
         products,
     ),
     "many-fits": Row(
         "many fits",
         "100 fits of 20 epochs in one process, alternating three shapes: the last ten, "
-        "beside the second ten",
+        "compared with the second ten",
         ["skdigits"],
         alternating("many_fits"),
         repeats=1,
