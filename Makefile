@@ -1,4 +1,4 @@
-# `make` alone lists what there is. Every target sets up what it needs in .venv.
+# `make` without a target lists the targets. Each one installs its dependencies in .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,25 +8,25 @@ BIN := $(VENV)/bin
 .PHONY: help demo mnist pretrained test test-anywhere coverage lint format \
   test-oldest bench docs test-docs clean
 
-# A worker holds TensorFlow and what it has compiled, about 1.5 GB.
+# Each worker needs about 1.5 GB, for TensorFlow and compiled programs.
 IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed-demo  ## Run the reference job; pictures and model go to demo/
+demo: $(VENV)/installed-demo  ## Train on 5000 digits; figures and model go to demo/
 	$(BIN)/python examples/plot_digit_recognition.py
 
-mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for images you have
+mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for your own images
 	$(BIN)/python examples/train_mnist.py $(if $(DATA),--data "$(DATA)")
 
-pretrained: $(VENV)/installed-pretraining  ## Train the reader of skdigits.pretrained, about an hour; DATA=FILE
+pretrained: $(VENV)/installed-pretraining  ## Train the digit reader, about an hour; DATA=FILE for MNIST
 	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included, a few minutes
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
-test-anywhere: $(VENV)/installed-test  ## Run it as other machines would, about an hour
+test-anywhere: $(VENV)/installed-test  ## Run it under the conditions of other machines, about an hour
 	$(BIN)/python tests/anywhere.py $(VARIANTS)
 
 coverage: $(VENV)/installed-test  ## Run it and report branch coverage by module
@@ -40,20 +40,20 @@ format: $(VENV)/installed-lint  ## Apply what lint would change
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# The lowest versions that pyproject.toml admits, resolved by uv.
+# The oldest versions that pyproject.toml allows, resolved by uv.
 test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
 	.venv-oldest/bin/python -m pytest $(IN_PARALLEL)
 
-bench: $(VENV)/installed-bench  ## Measure beside the peers, about an hour; writes docs/benchmarks.md
+bench: $(VENV)/installed-bench  ## Compare with other libraries, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md
 
 docs: $(VENV)/installed-docs  ## Build the documentation, a few minutes, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
 
-test-docs: docs $(VENV)/installed-test-docs  ## Build it, and try every page in Chromium
+test-docs: docs $(VENV)/installed-test-docs  ## Build it, and test every page in Chromium
 	$(BIN)/python -m pytest docs/tests
 
-clean:  ## Remove what the other targets made
+clean:  ## Remove the output of the other targets
 	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/api.rst docs/gallery
 
 $(VENV)/bin/python:
