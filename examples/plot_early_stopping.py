@@ -2,16 +2,17 @@
 When to stop
 ============
 
-A network goes on lowering its loss long after it has learned to read: it learns its
-training digits by heart. We watch that happen, and then let early stopping end it.
+The training loss of a network decreases long after the network has stopped improving on
+new digits: it overfits. This example shows overfitting, and how early stopping ends it.
 """
 
 # %%
-# Too long
-# --------
+# Too many epochs
+# ---------------
 #
-# A hundred epochs on 2000 digits, and 1000 others to watch. Passed to `fit` as `X_val`
-# and `y_val`, they are only looked at after each epoch; nothing depends on them.
+# We train for 100 epochs on 2000 digits, and validate on 1000 others. `fit` computes
+# the validation loss and score after each epoch if it is called with `X_val` and
+# `y_val`; they do not influence the training.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,8 +38,8 @@ display.ax_.set_title("A hundred epochs")
 display.figure_.set_size_inches(7, 4.4)
 
 # %%
-# The training loss falls to nothing. The validation loss turns soon and rises from then
-# on, while the score hardly changes: the network errs as often, but is surer of it.
+# The training loss falls to almost zero. The validation loss soon starts to rise, while
+# the score hardly changes: the network makes as many errors, with higher confidence.
 
 lowest = 1 + np.argmin(long.validation_loss_curve_)
 print(f"training loss at the end:   {long.loss_:.4f}")
@@ -47,12 +48,12 @@ print(f"after {lowest} epochs")
 print(f"validation loss at the end: {long.validation_loss_curve_[-1]:.3f}")
 
 # %%
-# Stopped
-# -------
+# Early stopping
+# --------------
 #
-# `early_stopping` watches the score on those digits, stops when it has not improved
-# for `n_iter_no_change` epochs, and keeps the weights of the best one, which the line
-# marks. Without digits passed, it holds out a tenth of the training digits itself.
+# With `early_stopping`, training stops when the validation score has not improved for
+# `n_iter_no_change` epochs. The weights of the best epoch, marked by the line, are
+# kept. Without `X_val`, a tenth of the training digits is held out for validation.
 
 stopped = DigitMLPClassifier(early_stopping=True, n_iter_no_change=10, **params)
 stopped.fit(X_train, y_train, X_val=X_val, y_val=y_val)
@@ -61,12 +62,12 @@ display.ax_.set_title("With early stopping")
 display.figure_.set_size_inches(7, 4.4)
 
 # %%
-# What it is worth
-# ----------------
+# Comparison
+# ----------
 #
-# Other digits, which neither training has seen, judge both. What early stopping saves
-# is time: it misreads as many digits, after half the epochs, and is a little less sure
-# of those.
+# We evaluate both networks on other held-out digits. Early stopping saves time: it has
+# the same number of errors after half of the epochs, and a slightly lower confidence in
+# them.
 
 for name, clf in [("a hundred epochs", long), ("early stopping", stopped)]:
     probabilities = clf.predict_proba(X_test)

@@ -1,18 +1,17 @@
 """
-Where the network is wrong, and unsure
-======================================
+Errors and confidence of a network
+==================================
 
-An accuracy is one number. Which digits are taken for which, what the worst mistakes
-look like, and whether the network knows when it is guessing, tells more of what to do
-next.
+The accuracy is only one number. The confusion matrix, the worst errors and the
+confidence of the network show how to improve it.
 """
 
 # %%
-# Which for which
-# ---------------
+# Confusion matrix
+# ----------------
 #
-# We train on 4000 digits and read 1000. Rows of the matrix are labels, columns are what
-# was read; the diagonal, where both agree, is left out, so that the mistakes show.
+# We train on 4000 digits and predict 1000. The rows of the matrix are the labels, its
+# columns are the predictions. The diagonal, where both agree, is omitted.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,27 +45,27 @@ ax.set(xlabel="Read", ylabel="Label", xticks=range(10), yticks=range(10))
 ax.set_title("Misread digits, of 100 each")
 
 # %%
-# The worst mistakes
-# ------------------
+# The worst errors
+# ----------------
 #
-# These are the digits that are misread with most confidence. Some are hard for anyone;
-# others are plain, only written in a way that the 4000 digits did not have. More
-# digits help against those, or :ref:`distorted ones
-# <sphx_glr_gallery_plot_distortions.py>`.
+# These are the misread digits with the highest confidence. Some are hard to read for
+# anyone. Others are easy to read, but written in a way that is rare among the 4000
+# training digits. More training digits, or :ref:`distorted ones
+# <sphx_glr_gallery_plot_distortions.py>`, reduce these errors.
 
 probabilities = clf.predict_proba(X_test)
 confidence = probabilities.max(axis=1)
 worst = np.flatnonzero(wrong)[np.argsort(-confidence[wrong])][:20]
 display = DigitGridDisplay.from_data(X_test[worst], y_test[worst], read[worst])
-display.ax_.set_title("Label → what was read, surest first")
+display.ax_.set_title("Label → prediction, highest confidence first")
 
 # %%
-# Does it know?
-# -------------
+# Confidence
+# ----------
 #
-# Sort the digits by confidence and leave the least sure ones to a person. The curve
-# says how often the network errs on those that it keeps. It does know: most of its
-# mistakes are among the tenth of the digits of which it is least sure.
+# If a person reads the digits with the lowest confidence, the network makes fewer
+# errors on the others. The curve shows the error on them: most errors are among the
+# tenth of the digits with the lowest confidence.
 
 order = np.argsort(confidence)
 left = 100 * np.arange(len(order)) / len(order)
@@ -75,14 +74,14 @@ error = 100 * mistakes / (len(order) - np.arange(len(order)))
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 ax.plot(left, error)
 ax.set(
-    xlabel="Least sure digits left to a person (%)",
+    xlabel="Digits with the lowest confidence, read by a person (%)",
     ylabel="Error on the others (%)",
     xlim=(0, 50),
     ylim=(0, None),
 )
 for percent in (0, 5, 10, 20):
     at = percent * len(order) // 100
-    print(f"{percent:2} % left to a person: {error[at]:.2f} % of the others misread")
+    print(f"{percent:2} % read by a person: {error[at]:.2f} % of the others misread")
 plt.show()
 
 # sphinx_gallery_thumbnail_number = 2

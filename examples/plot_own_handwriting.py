@@ -1,20 +1,19 @@
 """
-Teach it your own handwriting
+Train on your own handwriting
 =============================
 
-A network that reads everybody's digits may stumble over yours. With a few dozen of
-them, `partial_fit` goes on with the training. But a network that sees only new digits
-forgets the old ones, so we measure both, and see what helps.
+A network that reads most people's digits may misread yours. With a few dozen of your
+digits, `partial_fit` continues the training. But a network that is trained only on new
+digits forgets the old ones. This example measures both effects, and shows a remedy.
 """
 
 # %%
-# Somebody's hand
-# ---------------
+# A synthetic handwriting
+# -----------------------
 #
-# We have no digits of yours, so we make up a hand, the same way for every digit: it
-# leans to the left, writes narrow digits, and presses hard on a thick pen. 600 digits
-# that the network never sees are written anew like that. 100 of them, ten of each, are
-# to learn from; the other 500 are to judge by.
+# In place of your digits, we transform 600 digits of MNIST, all in the same way: they
+# slope to the left, are narrow, and have thick strokes. 100 of them, ten of each class,
+# are training data, and the other 500 are test data.
 
 import copy
 
@@ -51,10 +50,10 @@ X_mine, X_mine_test, y_mine, y_mine_test = train_test_split(
 )
 
 # %%
-# Before
-# ------
+# The initial network
+# -------------------
 #
-# The network is trained on 3900 digits of others.
+# The network is trained on 3900 digits of other people.
 
 clf = DigitMLPClassifier((100, 50), rescale=1 / 255, max_iter=30, random_state=0)
 clf.fit(X_old, y_old)
@@ -64,14 +63,14 @@ print(f"digits of mine read:   {clf.score(X_mine_test, y_mine_test):.1%}")
 display = DigitGridDisplay.from_estimator(
     clf, X_mine_test, y_mine_test, n_images=30, shuffle=True, random_state=1
 )
-display.ax_.set_title("Label → what was read, of a hand it does not know")
+display.ax_.set_title("Label → prediction, for an unknown handwriting")
 
 # %%
-# New digits alone
-# ----------------
+# Training on new digits only
+# ---------------------------
 #
-# Each call of `partial_fit` is one epoch. After `copy.deepcopy` the network that we
-# have stays as it is.
+# Each call of `partial_fit` is one epoch. `copy.deepcopy` preserves the initial
+# network.
 
 
 def teach(X_new, y_new, n_epochs=60):
@@ -89,11 +88,10 @@ def teach(X_new, y_new, n_epochs=60):
 alone = teach(X_mine, y_mine)
 
 # %%
-# With a rehearsal
-# ----------------
+# Training on new and old digits
+# ------------------------------
 #
-# The remedy is as old as school: repeat the old matter along with the new. Every epoch
-# has the new digits and 500 of the old ones.
+# The remedy is called rehearsal: each epoch has the new digits and 500 of the old ones.
 
 rng = np.random.default_rng(0)
 some = rng.choice(len(X_old), 500, replace=False)
@@ -102,17 +100,17 @@ rehearsed = teach(
 )
 
 # %%
-# Both at a glance
-# ----------------
+# Comparison
+# ----------
 #
-# Either way the network soon reads about as many digits of mine; 100 are enough for a
-# good part of the way. The difference is the price. After new digits alone it misreads
-# more than twice as many digits of others as before; after a rehearsal, hardly more.
+# In both cases, 100 digits are enough to improve the accuracy on the new handwriting
+# considerably. With new digits only, the error on the digits of others becomes more
+# than twice as large. With rehearsal, it hardly changes.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, (others, mine), title in [
-    (axes[0], alone, "New digits alone"),
-    (axes[1], rehearsed, "With a rehearsal of old ones"),
+    (axes[0], alone, "New digits only"),
+    (axes[1], rehearsed, "With rehearsal of old digits"),
 ]:
     ax.plot(100 * np.array(others), label="digits of others")
     ax.plot(100 * np.array(mine), "--", label="digits of mine")

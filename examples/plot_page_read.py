@@ -2,10 +2,10 @@
 Reading a page
 ==============
 
-From a photograph to its digits, with the network that comes with the package. Nothing
-is trained here, and TensorFlow is not needed.
+This example reads the digits of a photographed page with the pretrained network. It
+needs neither training nor TensorFlow.
 
-Run as a program, with the name of a folder, it writes its picture there::
+With the name of a folder, the script saves its figure there::
 
     python examples/plot_page_read.py docs/images
 """
@@ -25,16 +25,15 @@ from skdigits.plotting import DigitReadingDisplay
 # A page
 # ------
 #
-# Pictures of other people's handwriting are not ours to pass on, so this page is made
-# up: digits of MNIST in a blue pen on ruled paper, a soft shadow across it, and the
-# grain of a small sensor. Colours are numbers from 0 to 1.
+# The page is synthetic: digits of MNIST in blue ink on ruled paper, with a soft shadow
+# and the noise of a small sensor. Colours are numbers from 0 to 1.
 
 rng = np.random.default_rng(3)
 X, y = mnist_data()
 
 
 def make_page(text):
-    """A photograph of the rows of digits in `text`."""
+    """Return a photograph of a page with these rows of digits."""
     page = np.ones((150 + 170 * len(text), 1000, 3)) * [0.93, 0.92, 0.87]
     page[70::85] = page[71::85] = [0.6, 0.72, 0.83]
     for row, digits in enumerate(text):
@@ -55,18 +54,18 @@ def make_page(text):
 page = make_page(["31415926", "27182818", "14142135"])
 
 # %%
-# What is read
-# ------------
+# Reading
+# -------
 #
-# One call: digits are found row by row, brought into MNIST's format, and classified. On
-# the command line it is ``skdigits read page.jpg``.
+# `read_digits` finds the digits, converts them to the format of MNIST, and classifies
+# them. On the command line, this is ``skdigits read page.jpg``.
 
 print(read_digits(page).text)
 
 # %%
-# The picture to look at when something is wrong: the page with its boxes, and beside it
-# what the network saw. Lines and shadow are gone; what is left is a digit in a box of
-# 20 x 20 pixels, its mass in the middle.
+# If a digit is misread, look at this figure: it shows the page with the boxes, and the
+# images that the network sees. Lines and shadow are removed, and each digit is scaled
+# to fit a box of 20 x 20 pixels and centred by its mass.
 
 display = DigitReadingDisplay.from_image(page)
 if len(sys.argv) > 1:
@@ -74,10 +73,10 @@ if len(sys.argv) > 1:
 plt.show()
 
 # %%
-# On the way
-# ----------
+# The steps
+# ---------
 #
-# Three stages of one digit: as photographed, cut out, and normalised.
+# One digit on the page, cropped to its box, and normalised.
 
 grey = load_image(page)
 region = find_digits(page)[0]
@@ -90,10 +89,10 @@ _, axes = plt.subplots(ncols=3, figsize=(8, 3), layout="constrained")
 stages = [
     ("on the page", around),
     ("its box", grey[top:bottom, left:right]),
-    ("what the network sees", 255.0 - region.image),
+    ("as the network sees it", 255.0 - region.image),
 ]
-for ax, (title, picture) in zip(axes, stages, strict=True):
-    ax.imshow(picture, cmap="gray")
+for ax, (title, image) in zip(axes, stages, strict=True):
+    ax.imshow(image, cmap="gray")
     ax.set_title(title)
     ax.set_axis_off()
 plt.show()

@@ -1,10 +1,10 @@
 """
-Rejecting what is unsure
-========================
+Reject uncertain predictions
+============================
 
-A classifier of ten digits answers with one of ten digits, whatever it is shown. Where a
-wrong answer costs more than none, the unsure ones go to a person. This story shows what
-that saves, and that being unsure has to be learned, too.
+A classifier predicts one of ten digits for any image. If an error costs more than a
+rejection, a person should read the digits with a low confidence. This example shows how
+much this reduces the error, and that low confidence for other images must be trained.
 """
 
 import matplotlib.pyplot as plt
@@ -15,17 +15,17 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.model_selection import train_test_split
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation._random_distortion import RandomDistortion
+from skdigits.augmentation import RandomDistortion
 from skdigits.images import normalize_digit
 from skdigits.plotting import DigitGridDisplay
 from skdigits.pretrained import load_digit_reader
 
 # %%
-# Which answers to trust
-# ----------------------
+# Confidence
+# ----------
 #
-# A network is trained on 4000 digits of MNIST. On 1000 others, the probability of its
-# answer says how sure it is.
+# We train a network on 4000 digits of MNIST. For 1000 others, the probability of the
+# prediction is its confidence.
 
 X, y = mnist_data()
 X = X.astype(np.uint8)
@@ -47,8 +47,8 @@ wrong = y_pred != y_test
 print(f"error {wrong.mean():.2%}")
 
 # %%
-# Handing over the least sure first, the error of the rest falls quickly: errors are
-# where the network is unsure.
+# If the digits with the lowest confidence are rejected first, the error on the others
+# falls quickly.
 
 order = np.argsort(-confidence)
 n_read = np.arange(1, len(order) + 1)
@@ -58,8 +58,8 @@ rejected = 1 - n_read / len(order)
 _, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 ax.plot(100 * rejected, 100 * error, color="#0072b2", linewidth=2)
 ax.set(
-    xlabel="Handed over to a person (%)",
-    ylabel="Wrong of the rest (%)",
+    xlabel="Rejected (%)",
+    ylabel="Error on the others (%)",
     xlim=(0, 20),
     ylim=(0, None),
 )
@@ -68,23 +68,23 @@ ax.grid(color="0.9")
 plt.show()
 
 # %%
-# The digits it is least sure of. People would like to see some of them, too.
+# These are the digits with the lowest confidence. Some are hard to read for people,
+# too.
 
 least = order[::-1][:30]
 DigitGridDisplay.from_data(X_test[least], y_test[least], y_pred[least])
 plt.show()
 
 # %%
-# What is no digit
-# ----------------
+# Images that are not digits
+# --------------------------
 #
-# A threshold on the probability only helps where the network is unsure of what it has
-# never seen. Here are letters, in two typefaces that come with Matplotlib, in MNIST's
-# format.
+# A threshold on the confidence can reject other images only if their confidence is low.
+# We use letters in two typefaces of Matplotlib, in the format of MNIST.
 
 
 def letter_image(letter, family):
-    """A letter in MNIST's format."""
+    """Return the image of a letter in the format of MNIST."""
     font = ImageFont.truetype(findfont(family), 90)
     canvas = Image.new("L", (160, 160), 255)
     draw = ImageDraw.Draw(canvas)
@@ -103,10 +103,11 @@ images = np.stack(
 rows = images.reshape(len(images), -1)
 
 # %%
-# The network trained above is sure of many of them: it was never told that there is
-# anything but digits. The one that comes with the package was also trained on pictures
-# of no digit, letters in other typefaces among them, each several times with different
-# labels, so that the best it can do is to give every class about the same.
+# The network trained above has a high confidence for many of them, because it was
+# trained on digits only. The pretrained network was also trained on images that are not
+# digits, such as letters in other typefaces. Each of them occurs several times with
+# different labels, so the loss is lowest if all classes have about the same
+# probability.
 
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")
@@ -120,8 +121,8 @@ for ax, (title, model) in zip(
 plt.show()
 
 # %%
-# So with the reader a threshold does both: it hands over digits that are hard to read,
-# and keeps out what is none.
+# With the pretrained network, a threshold rejects both: digits that are hard to read,
+# and images that are not digits.
 
 thresholds = np.linspace(0, 1, 101)
 sure_digit = reader.predict_proba(X_test).max(axis=1)
@@ -134,7 +135,7 @@ for name, sure, color in [
 ]:
     kept = [100 * (sure >= threshold).mean() for threshold in thresholds]
     ax.plot(thresholds, kept, color=color, linewidth=2, label=name)
-ax.set(xlabel="Threshold", ylabel="Taken for a digit (%)", ylim=(0, 101))
+ax.set(xlabel="Threshold", ylabel="Accepted as a digit (%)", ylim=(0, 101))
 ax.spines[["top", "right"]].set_visible(False)
 ax.grid(color="0.9")
 ax.legend(frameon=False)

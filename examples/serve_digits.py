@@ -2,22 +2,22 @@
 A web service that reads digits
 ===============================
 
-Answers requests with Starlette on uvicorn, within limits that hold whatever a client
-sends. It needs no TensorFlow: scikit-learn, skops, starlette and uvicorn are enough,
-and ``pip install --no-deps skdigits``. ::
+A web service with Starlette and uvicorn, with limits on the resources that clients can
+use. It does not need TensorFlow: install scikit-learn, skops, starlette and uvicorn,
+and then skdigits with ``pip install --no-deps``. ::
 
     python examples/serve_digits.py digits.skops
     curl http://127.0.0.1:8000/predict -H "Content-Type: application/json" \
         -d '{"images": [[0, 0.5, 1, ...]]}'
 
-An image is a list of pixels, or a list of rows of pixels, with values like those the
-classifier was trained on. The answer has the label of each image and its probability
-of each class. Without a file, the service uses the packaged digit reader.
-``GET /health`` lists the classes and the number of pixels.
+An image is a list of pixels, or a list of rows of pixels, in the range of the training
+data. The response has the label and the probabilities of each image. Without a file,
+the service uses the packaged digit reader. ``GET /health`` returns the classes and the
+number of pixels.
 
-Clients can make it use 0.5 GB of memory at most: the largest number of connections
-times the largest body, and as much again for buffers. For encryption, users and limits
-for each address, put it behind a proxy.
+Requests use up to 0.5 GB of memory: the maximum number of connections times the maximum
+size of a body, and the same again for buffers. Use a proxy in front of the service for
+encryption, users and limits per address.
 """
 
 import argparse
@@ -44,7 +44,7 @@ MAX_IMAGES = 100
 
 
 def load(path):
-    """Return the classifier in a file of skops, which builds trusted types alone."""
+    """Return the classifier in a skops file, which may have these types only."""
     trusted = [
         "skdigits.DigitMLPClassifier",
         "skdigits.augmentation.RandomDistortion",  # the parameter `augment`
@@ -107,7 +107,7 @@ async def read_body(request, timeout):
 
 
 def read_digits(classifier, body):
-    """Return the answer to a body, or raise an error that says what is wrong."""
+    """Return the response to a body, or raise an error that explains the problem."""
     try:
         # Integers as floats: int() is slow on thousands of digits.
         request = json.loads(body, parse_int=float)
@@ -126,9 +126,10 @@ def read_digits(classifier, body):
 
 
 def pixels_of(image, n_pixels):
-    """Return an image as a list of floats. NumPy must not see other JSON.
+    """Return an image as a list of floats.
 
-    It would make a huge array of a long string among others, for example.
+    NumPy must not get other JSON: for example, it would create a huge array from a list
+    with one long string.
     """
     pixels = image if isinstance(image, list) else [image]
     if all(isinstance(row, list) for row in pixels):
@@ -143,17 +144,17 @@ def pixels_of(image, n_pixels):
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP that limits the number of connections, and the time that each may take.
+    """HTTP with a limited number of connections, and a limited time for each of them.
 
-    uvicorn itself waits for headers, and for a client to take its answer, without end.
+    uvicorn itself has no timeout for headers, nor for a client to receive its response.
     """
 
-    timeout = 10  # seconds for a request, and as long again for its answer
+    timeout = 10  # seconds for a request, and the same again for its response
 
     def connection_made(self, transport):
         super().connection_made(transport)
         self.deadline = self.loop.call_later(2 * self.timeout, transport.abort)
-        # Tasks too: they go on when their clients have gone.
+        # Tasks too: they continue after their clients have disconnected.
         if max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS:
             transport.write(
                 b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
@@ -182,7 +183,7 @@ def main():
         port=args.port,
         http=BoundedProtocol,
         h11_max_incomplete_event_size=MAX_HEADERS,
-        # One request a connection, so that the deadline of one is that of the other.
+        # One request per connection, so that both have the same deadline.
         headers=[("Connection", "close")],
         ws="none",
         log_level="error",

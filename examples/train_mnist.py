@@ -2,16 +2,16 @@
 The most accurate network of two hidden layers
 ==============================================
 
-Trains 784-1000-500-10 on MNIST, with distorted digits, and says how often it errs on
-digits held out: the last 10,000 of the 60,000 training images, or with ``--test`` the
+Trains a 784-1000-500-10 network on MNIST with distorted images, and prints its error on
+held-out digits: the last 10,000 of the 60,000 training images, or with ``--test`` the
 10,000 test images. ``make mnist`` runs it::
 
-    python examples/train_mnist.py                      # fetches MNIST, once
-    python examples/train_mnist.py --data mnist.npz     # a file you have
+    python examples/train_mnist.py                      # downloads MNIST once
+    python examples/train_mnist.py --data mnist.npz     # with your own file
     python examples/train_mnist.py --seeds 0 --epochs 30
 
-A file is one of NumPy's .npz with the training images as ``x`` and ``y``, or as
-``x_train`` and ``y_train``.
+A data file is in the .npz format of NumPy, with the training images as ``x`` and ``y``,
+or as ``x_train`` and ``y_train``.
 """
 
 import argparse
@@ -28,17 +28,17 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation._random_distortion import RandomDistortion
-from skdigits.datasets._mnist import fetch_mnist
+from skdigits.augmentation import RandomDistortion
+from skdigits.datasets import fetch_mnist
 from skdigits.ensemble import DistortionAveragingClassifier
 
 # %%
 # The recipe
 # ----------
 #
-# Everything is a parameter of the classifier. Distortions are what matters most.
-# Batch normalisation lets the learning rate be high; the network predicts with an
-# average of its weights, and learns not to be too sure (label smoothing).
+# The recipe consists of parameters of the classifier. Distortions have the largest
+# effect. Batch normalisation allows a high learning rate, the network predicts with a
+# moving average of its weights, and label smoothing reduces overconfidence.
 
 
 def recipe(n_epochs, random_state):
@@ -85,12 +85,12 @@ def split(path, test):
 
 
 # %%
-# Training and judging
-# --------------------
+# Training and evaluation
+# -----------------------
 #
-# A network is judged alone; on the average over each image and 16 distorted copies of
-# it; and, where there are several, with the others, through scikit-learn's own
-# ``VotingClassifier``. Nothing is fitted again for that: the networks are frozen.
+# Each network is evaluated alone, and averaged over each image and 16 distorted copies
+# of it. Several networks are also evaluated together, by scikit-learn's
+# ``VotingClassifier``. The networks are frozen, so they are not fitted again.
 
 
 def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
@@ -98,7 +98,7 @@ def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
         return 100 * (1 - clf.score(X_held_out, y_held_out))
 
     def frozen(make, clf):
-        # Labels are all that this fit looks at.
+        # This fit only uses the labels.
         return make(clf).fit(X[:1000], y[:1000])
 
     output.mkdir(parents=True, exist_ok=True)
@@ -154,12 +154,12 @@ def main(argv=None):
         "--data",
         type=Path,
         metavar="FILE",
-        help="file of training images; default: MNIST as fetch_mnist finds it",
+        help="file with training images; default: MNIST by fetch_mnist",
     )
     parser.add_argument(
         "--test",
         action="store_true",
-        help="train on all 60,000 training images and judge by the test images",
+        help="train on all 60,000 training images and evaluate on the test images",
     )
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2"
@@ -176,7 +176,7 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     if args.test and args.data is not None:
-        parser.error("--test needs MNIST as fetch_mnist finds it, without --data")
+        parser.error("--test uses MNIST by fetch_mnist, and cannot be used with --data")
     try:
         data = split(args.data, args.test)
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
