@@ -235,7 +235,7 @@ def products(row, repeats):
 
 # Who searches, and how.
 _SEARCHES = {
-    "skdigits": ("skdigits", {"stacked": True}),
+    "skdigits": ("skdigits", {"together": True}),
     "skdigits, GridSearchCV": ("skdigits", {}),
     "MLPClassifier": ("MLPClassifier", {}),
     "MLPClassifier, n_jobs=2": ("MLPClassifier", {"n_jobs": 2}),
@@ -285,8 +285,8 @@ def epoch_and_sgemm(row, repeats):
 _SHAPES = {
     "skdigits": ("skdigits", {"epochs": 63}),
     "skdigits, not compiled": ("skdigits", {"epochs": 5}),
-    "skdigits, stacked": ("skdigits", {"epochs": 63, "stacked": True}),
-    "skdigits, stacked, not compiled": ("skdigits", {"epochs": 5, "stacked": True}),
+    "skdigits, together": ("skdigits", {"epochs": 63, "together": True}),
+    "skdigits, together, not compiled": ("skdigits", {"epochs": 5, "together": True}),
     "bare loop": ("bare loop", {"epochs": 63}),
     "bare loop, not compiled": ("bare loop", {"epochs": 5, "compiled": False}),
 }
@@ -465,7 +465,7 @@ ROWS = {
     ),
     "many-shapes": Row(
         "many shapes",
-        "100 fits of 1000 x 400, each of another width, in one process; stacked, each "
+        "100 fits of 1000 x 400, each of another width, in one process; together, each "
         "is a search over two widths and two folds",
         list(_SHAPES),
         many_shapes,
@@ -486,7 +486,7 @@ ROWS = {
     "search": Row(
         "search",
         "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
-        "compiling included: `StackedGridSearchCV`, and `GridSearchCV` of each",
+        "compiling included: `GridSearchCV` of each, for skdigits in `fit_together`",
         list(_SEARCHES),
         search,
         {

@@ -4,6 +4,7 @@ Each takes the peer's name and returns a dict: "seconds" and whatever else the r
 shows.
 """
 
+import contextlib
 import os
 import pickle
 import resource
@@ -73,7 +74,7 @@ def cross_validation(peer, *, epochs=20):
     return {"seconds": seconds, "accuracy": float(scores.mean())}
 
 
-def search(peer, *, stacked=False, n_jobs=None, epochs=20):
+def search(peer, *, together=False, n_jobs=None, epochs=20):
     """A grid search over twelve hidden sizes and five folds; accuracy is the best."""
     from sklearn.model_selection import GridSearchCV
 
@@ -85,12 +86,18 @@ def search(peer, *, stacked=False, n_jobs=None, epochs=20):
         name = "model_kwargs"
         sizes = [{"hidden": size} for size in sizes]
         params = {"epochs": epochs, "batch_size": 32, "verbose": 0}
-    kind = GridSearchCV
-    if stacked:
-        from skdigits.model_selection import StackedGridSearchCV as kind
-    grid = kind(estimator, {name: sizes}, cv=5, n_jobs=n_jobs, refit=False)
-    _, seconds = _timed(lambda: grid.fit(X, y, **params))
+    grid = GridSearchCV(estimator, {name: sizes}, cv=5, n_jobs=n_jobs, refit=False)
+    with _context(together):
+        _, seconds = _timed(lambda: grid.fit(X, y, **params))
     return {"seconds": seconds, "accuracy": float(grid.best_score_)}
+
+
+def _context(together):
+    if not together:
+        return contextlib.nullcontext()
+    from skdigits import fit_together
+
+    return fit_together()
 
 
 def _fitted(peer):
@@ -230,7 +237,7 @@ def many_fits(peer, *, n_fits=100):
     }
 
 
-def many_shapes(peer, *, epochs, stacked=False, n_fits=100, **settings):
+def many_shapes(peer, *, epochs, together=False, n_fits=100, **settings):
     """Growth of resident memory over fits of networks of as many different widths."""
     from benchmarks import limits
 
@@ -239,12 +246,13 @@ def many_shapes(peer, *, epochs, stacked=False, n_fits=100, **settings):
     for number in range(n_fits):
         hidden = (10 + number, 10)
         estimator = MAKERS[peer](hidden=hidden, epochs=epochs, **settings)
-        if stacked:
-            from skdigits.model_selection import StackedGridSearchCV
+        if together:
+            from sklearn.model_selection import GridSearchCV
 
             sizes = {"hidden_layer_sizes": [hidden, (8 + number, 8)]}
-            estimator = StackedGridSearchCV(estimator, sizes, cv=2, refit=False)
-        seconds.append(_timed(lambda e=estimator: e.fit(X, y))[1])
+            estimator = GridSearchCV(estimator, sizes, cv=2, refit=False)
+        with _context(together):
+            seconds.append(_timed(lambda e=estimator: e.fit(X, y))[1])
         limits.loop.cache_clear()  # TensorFlow may free a bare loop's function
         resident.append(_resident_bytes())
     half = n_fits // 2

