@@ -65,12 +65,16 @@ MODULE = """
 
 def write_api_page():
     folders = [name for _, name, _ in pkgutil.iter_modules(skdigits.__path__)]
-    page = API
+    page, pages = API, set()
     for name in ["skdigits", *(f"skdigits.{f}" for f in folders if f[0] != "_")]:
         public = importlib.import_module(name).__all__
         names = "\n   ".join(sorted(public, key=lambda name: name.endswith("Error")))
         page += MODULE.format(name=name, underline="-" * len(name), names=names)
+        pages |= {f"{name}.{public_name}" for public_name in public}
     (HERE / "api.rst").write_text(page, "utf-8")
+    for old in (HERE / "api").glob("*.rst"):
+        if old.stem not in pages:
+            old.unlink()
 
 
 write_api_page()
