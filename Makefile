@@ -32,9 +32,14 @@ test-anywhere: $(VENV)/installed-test  ## Run it under the conditions of other m
 coverage: $(VENV)/installed-test  ## Run it and report branch coverage by module
 	$(BIN)/python -m pytest $(IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
 
-lint: $(VENV)/installed-lint  ## Check style and formatting
+lint: $(VENV)/installed-lint  ## Check style, types, wording and the repository
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/python tools/check_prose.py
+	$(BIN)/repo-review .
+	$(BIN)/zizmor --quiet --offline .github
 
 format: $(VENV)/installed-lint  ## Apply what lint would change
 	$(BIN)/ruff check --fix
