@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 def _defaults(estimator_type: type) -> dict[str, Any]:
     """Default values of the parameters of an estimator."""
-    parameters = signature(estimator_type.__init__).parameters.values()
+    parameters = signature(estimator_type).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
@@ -849,6 +849,6 @@ class DigitMLPClassifier(
         )
         clf.classes_ = classes[order]
         clf.n_features_in_ = network.n_features
-        arrays = coefs, intercepts, []
-        vars(clf).update(loaded_attributes(clf, network, arrays))
+        attributes = loaded_attributes(clf, network, (coefs, intercepts, []))
+        vars(clf).update(attributes)
         return clf

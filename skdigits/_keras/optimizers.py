@@ -13,7 +13,7 @@ import numpy as np
 
 # They have names because Keras would number them, and TensorFlow keeps about 40 kB for
 # every name that a variable has had.
-_SOLVERS = {
+_SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adam": ("Adam", {"name": "adam"}),
     "adamw": ("AdamW", {"name": "adamw"}),
     "sgd": ("SGD", {"name": "sgd", "momentum": 0.9, "nesterov": True}),

@@ -23,7 +23,7 @@ def fold_batch_norm(
     moving_average_bias : float, default=0.0
         Weight of the initial values (mean 0, variance 1) in the moving averages, in
         [0, 1]. They are removed, as Adam corrects the bias of its moments, so that
-        short trainings are normalised correctly too.
+        short training runs are normalised correctly too.
 
     Returns
     -------

@@ -123,6 +123,7 @@ class TrainingProgram:
             layer.kernel for layer in layers if isinstance(layer, keras.layers.Dense)
         ]
         if spec.image_shape is not None:
+            self._image_shape = spec.image_shape
             dtype = spec.network.dtype
             self._terms = terms_of(spec.image_shape, spec.elastic_sigma, dtype)
         self._compiled = spec.compiled
@@ -343,7 +344,7 @@ class TrainingProgram:
                 of_batch = tf.slice(
                     drawn, [*start, 0, 0], [batch_size, *drawn.shape[1:]]
                 )
-                images = distort(tf, images, of_batch, self._terms, spec.image_shape)
+                images = distort(tf, images, of_batch, self._terms, self._image_shape)
             loss = self._step(
                 images,
                 batch_y,

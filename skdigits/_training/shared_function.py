@@ -6,6 +6,8 @@ function.
 """
 
 import threading
+from collections.abc import Callable, Hashable
+from typing import Any
 from weakref import WeakValueDictionary
 
 from skdigits._keras.loading import quiet_tensorflow
@@ -27,7 +29,9 @@ class SharedFunction:
         Whether XLA compiles it.
     """
 
-    def __init__(self, tf, train, signature, variables, compiled):
+    def __init__(
+        self, tf: Any, train: Any, signature: Any, variables: list[Any], compiled: bool
+    ) -> None:
         self._tf = tf
         traced = tf.function(train, autograph=False).get_concrete_function(*signature)
         numbers = {id(v.value.handle): n for n, v in enumerate(variables)}
@@ -36,7 +40,7 @@ class SharedFunction:
         captured = traced.captured_inputs
         self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
 
-        def run(arguments, resources):
+        def run(arguments: Any, resources: Any) -> Any:
             resources = iter(resources)
             inputs = [next(resources) if id(c) in numbers else c for c in captured]
             (output,) = tf.raw_ops.StatefulPartitionedCall(
@@ -52,17 +56,21 @@ class SharedFunction:
             signature, [tf.TensorSpec((), tf.resource) for _ in self._numbers]
         )
 
-    def __call__(self, variables, arguments):
+    def __call__(self, variables: list[Any], arguments: list[Any]) -> Any:
         resources = [variables[number].value.handle for number in self._numbers]
         return self._run(*self._tf.nest.flatten((arguments, resources)))
 
 
 # By spec, as long as they are in use.
-_functions = WeakValueDictionary()
+_functions: WeakValueDictionary[Hashable, SharedFunction] = WeakValueDictionary()
 _making = threading.Lock()
 
 
-def shared_function(spec, make, try_out):
+def shared_function(
+    spec: Hashable,
+    make: Callable[[], SharedFunction],
+    try_out: Callable[[SharedFunction], None],
+) -> SharedFunction:
     """Return the function for a spec; make it unless one is in use.
 
     Parameters

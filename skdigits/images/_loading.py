@@ -2,7 +2,6 @@
 
 import io
 import os
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -107,7 +106,7 @@ def load_page(source: ImageLike, max_pixels: int) -> tuple[FloatImage, tuple[int
     return grey, (grey.shape[0], grey.shape[1])
 
 
-def _import_pillow() -> ModuleType:
+def _import_pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from sklearn.base import BaseEstimator
 
-# Vermillion from the palette of Okabe and Ito, which colour-blind readers tell
+# Vermilion from the palette of Okabe and Ito, which colour-blind readers tell
 # apart from black and grey.
 _WRONG_COLOR = "#d55e00"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from sklearn.base import BaseEstimator
 
-# Blue and vermillion from the palette of Okabe and Ito, which colour-blind readers
+# Blue and vermilion from the palette of Okabe and Ito, which colour-blind readers
 # tell apart.
 _SURE_COLOR = "#0072b2"
 _UNSURE_COLOR = "#d55e00"

@@ -125,7 +125,7 @@ class LossCurveDisplay:
         self.figure_ = ax.figure
         self.score_ax_ = None if self.validation_scores is None else ax.twinx()
 
-        self.lines_ = []
+        self.lines_: list[Any] = []
         for axes, curve, style in [
             (ax, self.loss_curve, ("Training loss", "C0", "-")),
             (ax, self.validation_loss_curve, ("Validation loss", "C1", "--")),
