@@ -27,7 +27,7 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
     """Random affine and elastic distortions of images.
 
     With ``DigitMLPClassifier(augment=RandomDistortion())``, every image is distorted
-    differently in every epoch. The defaults are for digits of 28 x 28 pixels, as in MNIST.
+    differently in every epoch. The defaults are for MNIST's digits of 28 x 28 pixels.
 
     Parameters
     ----------
