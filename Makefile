@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 .PHONY: help demo mnist pretrained test test-anywhere coverage lint format \
   test-oldest bench docs test-docs clean
 
-# Each worker needs about 1.5 GB, for TensorFlow and compiled programs.
+# Each worker needs about 1.5 GB, for TensorFlow and compiled programs, and has a core
+# of its own: more threads of BLAS would slow the others down.
 IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +26,13 @@ pretrained: $(VENV)/installed-pretraining  ## Train the digit reader, about an h
 	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included, a few minutes
-	$(BIN)/python -m pytest $(IN_PARALLEL)
+	$(PYTEST) $(IN_PARALLEL)
 
 test-anywhere: $(VENV)/installed-test  ## Run it under the conditions of other machines, about an hour
 	$(BIN)/python tests/anywhere.py $(VARIANTS)
 
 coverage: $(VENV)/installed-test  ## Run it and report branch coverage by module
-	$(BIN)/python -m pytest $(IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) $(IN_PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 lint: $(VENV)/installed-lint  ## Check style, types, wording and the repository
 	$(BIN)/ruff check

@@ -500,7 +500,7 @@ def test_schedule_in_the_optimizer_and_another_one_are_refused(digits, either):
 
     decay = keras.optimizers.schedules.CosineDecay(0.01, 100)
     either.set_params(solver=keras.optimizers.Adam(decay), learning_rate="cosine")
-    message = "learning_rate must be 'constant' where `solver` .* Got 'cosine' instead"
+    message = "learning_rate must be 'constant' if `solver` .* Got 'cosine' instead"
     with unchanged(either), pytest.raises(ValueError, match=message):
         either.fit(*digits)
 

@@ -9,6 +9,7 @@ gradients are 0 or masked.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from skdigits._training.flat_parameters import (
     bytes_of,
     copy_of,
 )
+from skdigits._training.loss import cross_entropy
 from skdigits._training.shared_function import SharedFunction, shared_function
 
 
@@ -77,6 +79,24 @@ class GroupSpec:
     n_epochs: int
     n_rows: int
     n_batches: int
+
+
+class _Inputs(NamedTuple):
+    """Arguments of the compiled function, see `GroupProgram.run`."""
+
+    X: Any
+    index: Any
+    y: Any
+    weight: Any
+    rates: Any
+    n_in_batch: Any
+    alpha: Any
+    smoothing: Any
+    seeds: Any
+    unit_network: Any
+    first_step: Any
+    n_per_epoch: Any
+    n_steps: Any
 
 
 class GroupProgram:
@@ -295,46 +315,34 @@ class GroupProgram:
         )
         return SharedFunction(tf, self._train, signature, self.variables, spec.compiled)
 
-    def _train(
-        self,
-        X,
-        index,
-        y,
-        weight,
-        rates,
-        n_in_batch,
-        alpha,
-        smoothing,
-        seeds,
-        unit_network,
-        first_step,
-        n_per_epoch,
-        n_steps,
-    ):
+    def _train(self, *arguments):
         tf, spec = self._tf, self.spec
         dtype = tf.as_dtype(spec.dtype)
-        unit_network = [*unit_network, self._owners_of_outputs()]
+        inputs = _Inputs(*arguments)
+        unit_network = [*inputs.unit_network, self._owners_of_outputs()]
 
         def step(number, losses):
-            rows = tf.gather(n_in_batch, number)[:, None, None]
-            in_epoch = tf.cast(number % n_per_epoch + first_step, tf.int64)
-            masks = self._dropout_masks(seeds + tf.stack([0, in_epoch]))
+            rows = tf.gather(inputs.n_in_batch, number)[:, None, None]
+            in_epoch = number % inputs.n_per_epoch + inputs.first_step
+            seeds = inputs.seeds + tf.stack([0, tf.cast(in_epoch, tf.int64)])
             loss = self._step(
-                tf.cast(tf.gather(X, tf.gather(index, number)), dtype),
-                tf.gather(y, number),
-                tf.gather(weight, number),
-                tf.gather(rates, number),
-                alpha / rows,
-                smoothing,
-                masks,
+                tf.cast(tf.gather(inputs.X, tf.gather(inputs.index, number)), dtype),
+                tf.gather(inputs.y, number),
+                tf.gather(inputs.weight, number),
+                tf.gather(inputs.rates, number),
+                inputs.alpha / rows,
+                inputs.smoothing,
+                self._dropout_masks(seeds),
                 unit_network,
             )
-            of_epoch = tf.one_hot(number // n_per_epoch, spec.n_epochs, dtype=dtype)
+            of_epoch = tf.one_hot(
+                number // inputs.n_per_epoch, spec.n_epochs, dtype=dtype
+            )
             return number + 1, losses + of_epoch[:, None, None, None] * (loss * rows)
 
         shape = (spec.n_epochs, spec.n_row_groups, spec.n_blocks, spec.n_networks)
         _, losses = tf.while_loop(
-            lambda number, losses: number < n_steps,
+            lambda number, losses: number < inputs.n_steps,
             step,
             (tf.constant(0), tf.zeros(shape, dtype)),
         )
@@ -410,7 +418,7 @@ class GroupProgram:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
             Z = self._logits(X, tensors, masks)
-            losses = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight, -1)
+            losses = tf.reduce_sum(self._losses(Z, y, smoothing) * weight, -1)
             if self.spec.penalized:
                 losses += alpha * self._squares(tensors, unit_network)
             total = self._optimizers[0].scale_loss(tf.reduce_sum(losses))
@@ -482,22 +490,14 @@ class GroupProgram:
             squares += tf.reduce_sum(of_units[..., None] * is_owner, axis=2)
         return squares / 2
 
-    def _cross_entropy(self, Z, y, smoothing):
+    def _losses(self, Z, y, smoothing):
         """Loss of every row, (S, C, N, B), of labels (S, B)."""
-        tf, spec = self._tf, self.spec
-        smoothing = smoothing[:, :, None, :, None]
-        if spec.out_activation == "logistic":
-            target = tf.cast(y, Z.dtype)[:, None, :, None, None]
-            target += smoothing * (0.5 - target)
-            # TensorFlow requires the shape of Z.
-            target = tf.broadcast_to(target, tf.shape(Z))
-            loss = tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[..., 0]
-        else:
-            target = tf.one_hot(y, spec.n_outputs, dtype=Z.dtype)[:, None, :, None]
-            target += smoothing * (1 / spec.n_outputs - target)
-            target = tf.broadcast_to(target, tf.shape(Z))
-            loss = tf.nn.softmax_cross_entropy_with_logits(target, Z)
-        return tf.transpose(loss, (0, 1, 3, 2))
+        y, smoothing = y[:, None, :, None], smoothing[:, :, None, :, None]
+        spec = self.spec
+        loss = cross_entropy(
+            self._tf, Z, y, smoothing, spec.out_activation, spec.n_outputs
+        )
+        return self._tf.transpose(loss, (0, 1, 3, 2))
 
 
 def _rate_schedule(keras):

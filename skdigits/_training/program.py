@@ -27,6 +27,7 @@ from skdigits._training.flat_parameters import (
     bytes_of,
     copy_of,
 )
+from skdigits._training.loss import cross_entropy
 from skdigits._training.shared_function import SharedFunction, shared_function
 from skdigits.augmentation._warp import distort, terms_of
 
@@ -368,7 +369,7 @@ class TrainingProgram:
         The loss is the weighted sum over the batch plus the L2 term, divided by the
         batch size. As the mean weight is 1, a row of weight 2 counts as two rows.
         """
-        tf = self._tf
+        tf, network = self._tf, self.spec.network
         variables = self.model.trainable_variables
         tensors = self._weights.tensors()
         scope = self._keras.StatelessScope(
@@ -382,7 +383,10 @@ class TrainingProgram:
                     Z = self._normalize(layer, Z, weight)
                 else:
                     Z = layer(Z, training=True)
-            loss = tf.reduce_sum(self._cross_entropy(Z, y, smoothing) * weight)
+            losses = cross_entropy(
+                tf, Z, y, smoothing, network.out_activation, network.n_outputs
+            )
+            loss = tf.reduce_sum(losses * weight)
             if self.spec.penalized:
                 squares = [tf.nn.l2_loss(kernel.value) for kernel in self._kernels]
                 loss += alpha * tf.add_n(squares)
@@ -399,17 +403,6 @@ class TrainingProgram:
         for layer in self._norms:
             yield layer.moving_mean
             yield layer.moving_variance
-
-    def _cross_entropy(self, Z: Any, y: Any, smoothing: Any) -> Any:
-        tf = self._tf
-        network = self.spec.network
-        if network.out_activation == "logistic":
-            target = tf.cast(y, Z.dtype)[:, None]
-            target += smoothing * (0.5 - target)
-            return tf.nn.sigmoid_cross_entropy_with_logits(target, Z)[:, 0]
-        target = tf.one_hot(y, network.n_outputs, dtype=Z.dtype)
-        target += smoothing * (1 / network.n_outputs - target)
-        return tf.nn.softmax_cross_entropy_with_logits(target, Z)
 
     def _normalize(self, layer: Any, Z: Any, weight: Any) -> Any:
         """Batch normalisation in training, with sample weights.
