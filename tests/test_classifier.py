@@ -1,6 +1,7 @@
 """What each parameter, method and attribute of DigitMLPClassifier does."""
 
 import contextlib
+import re
 
 import joblib
 import keras
@@ -255,6 +256,25 @@ def test_used_optimizer_starts_afresh(digits):
     clf = DigitMLPClassifier(solver=used, **params).fit(X, y)
     assert same_weights(clf, DigitMLPClassifier(solver=unused, **params).fit(X, y))
     assert int(used.iterations.numpy()) == steps == 13
+
+
+def test_optimizer_with_attributes_of_any_type(digits):
+    class Custom(keras.optimizers.SGD):
+        def __init__(self, **params):
+            super().__init__(**params)
+            self.factors = np.arange(3)
+            self.names = {"b", "a"}
+            self.sizes = (1, [2, {"three": np.float32(3)}])
+            self.pattern = re.compile("kernel")
+            self.other = keras.optimizers.schedules.CosineDecay(0.1, 10)
+            self.function = np.sin
+            self.circle = []
+            self.circle.append(self.circle)
+
+    clf = DigitMLPClassifier(solver=Custom(learning_rate=0.1), max_iter=2)
+    losses = clf.set_params(random_state=0).fit(*digits).loss_curve_
+    clf.set_params(solver=keras.optimizers.SGD(0.1))
+    np.testing.assert_allclose(losses, clf.fit(*digits).loss_curve_)
 
 
 def test_subclass_of_an_optimizer_keeps_what_its_constructor_sets(digits):

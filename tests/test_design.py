@@ -128,3 +128,11 @@ def test_heavy_and_optional_packages_are_imported_inside_functions_only(module):
     names = {name.partition(".")[0] for node in outside for name in imports(node)}
     optional = {"PIL", "keras", "matplotlib", "onnx", "skl2onnx", "tensorflow"}
     assert not names & optional
+
+
+def test_subpackages_are_attributes_that_dir_lists():
+    for name in dir(skdigits):
+        assert getattr(skdigits, name) is not None
+    assert {"DigitMLPClassifier", "fit_together", "images"} <= set(dir(skdigits))
+    with pytest.raises(AttributeError, match="'nonsense'"):
+        skdigits.nonsense  # noqa: B018

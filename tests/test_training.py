@@ -157,7 +157,7 @@ def test_is_as_accurate_as_plain_keras():
         X, y, test_size=0.2, stratify=y, random_state=0
     )
     ours, theirs = [], []
-    for seed in range(3):
+    for seed in range(2):
         clf = DigitMLPClassifier(max_iter=10, random_state=seed).fit(X_train, y_train)
         ours.append((clf.score(X_test, y_test), clf.loss_))
         model = keras.Sequential(
@@ -184,7 +184,7 @@ def test_is_as_accurate_as_plain_keras():
         np.mean(ours, axis=0),
         np.mean(theirs, axis=0),
     )
-    # Three seeds leave a standard error of about 0.4 points on each side.
+    # Two seeds leave a standard error of about 0.5 points on each side.
     assert our_score > their_score - 0.015
     assert our_loss == pytest.approx(their_loss, rel=0.25)
 

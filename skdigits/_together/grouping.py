@@ -187,6 +187,7 @@ def can_be_grouped(task):
         or params.warm_start
         or task.distortion is not None
         or task.network.batch_norm
+        or any(task.network.dropout[:1])  # of the input, which then differs
     )
     if alone:
         return False
@@ -212,7 +213,6 @@ def _group_key(keras, task):
         -(-data.n_samples // batch_size),  # steps in an epoch
         transfer_dtype(data.X, network.dtype).name,
         dropout,
-        dropout and network.dropout[0] > 0,
         # A compiled program draws other numbers for dropout.
         dropout and is_worth_compiling(task),
     )
@@ -231,14 +231,11 @@ def _row_groups(tasks):
     numbers = []
     for task in tasks:
         data = task.data
-        if any(task.network.dropout[:1]):
-            rows_and_order = len(row_groups)  # dropout makes its inputs differ
-        else:
-            rows_and_order = (
-                *(id(data.X), None if data.rows is None else data.rows.tobytes()),
-                *(data.y.tobytes(), data.n_samples),
-                *(task.checkpoint.seed, bool(task.params.shuffle)),
-            )
+        rows_and_order = (
+            *(id(data.X), None if data.rows is None else data.rows.tobytes()),
+            *(data.y.tobytes(), data.n_samples),
+            *(task.checkpoint.seed, bool(task.params.shuffle)),
+        )
         numbers.append(row_groups.setdefault(rows_and_order, len(row_groups)))
     return numbers
 

@@ -7,9 +7,9 @@ layers, a mask separates the networks of a block. Unused units have weights of 0
 gradients are 0 or masked.
 """
 
+from collections import namedtuple
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,8 +41,7 @@ class GroupSpec:
     rescale : float or None
     dtype, x_dtype : str
     dropouts : tuple of (Slot, layer, width, rate)
-        Dropout by layer; layer 0 is the input. A row group with dropout of the input
-        has a single network.
+        Dropout by hidden layer, counted from 1.
     optimizer : OptimizerSpec
     batch_size : int
     penalized : bool
@@ -81,22 +80,12 @@ class GroupSpec:
     n_batches: int
 
 
-class _Inputs(NamedTuple):
-    """Arguments of the compiled function, see `GroupProgram.run`."""
-
-    X: Any
-    index: Any
-    y: Any
-    weight: Any
-    rates: Any
-    n_in_batch: Any
-    alpha: Any
-    smoothing: Any
-    seeds: Any
-    unit_network: Any
-    first_step: Any
-    n_per_epoch: Any
-    n_steps: Any
+# Arguments of the compiled function, see `GroupProgram.run`.
+_Inputs = namedtuple(
+    "_Inputs",
+    "X index y weight rates n_in_batch alpha smoothing seeds unit_network first_step "
+    "n_per_epoch n_steps",
+)
 
 
 class GroupProgram:
@@ -180,8 +169,9 @@ class GroupProgram:
             views = self._views(values, slot, shapes)
             for view, array in zip(views, arrays, strict=True):
                 view[...] = array
-            for owner, start, (width,) in zip(
-                unit_network, slot.offsets, shapes[1:-1:2], strict=True
+            widths = [width for (width,) in shapes[1:-1:2]]
+            for owner, start, width in zip(
+                unit_network, slot.offsets, widths, strict=True
             ):
                 owner[slot.row_group, slot.block, start : start + width] = slot.number
         assign(self._variables, values)
@@ -349,7 +339,7 @@ class GroupProgram:
         return losses
 
     def _dropout_masks(self, seeds):
-        """Masks of the input and of each hidden layer; None without dropout.
+        """Masks of each hidden layer; None without dropout.
 
         Each network gets the masks that the Dropout layer of Keras would draw for it
         alone.
@@ -365,20 +355,16 @@ class GroupProgram:
                     rate,
                     seed=self._generator,
                 )
-            start = slot.offsets[layer - 1] if layer else 0
             of_block = masks.setdefault((layer, slot.row_group, slot.block), [])
-            of_block.append((start, mask))
-        return [self._stacked_masks(masks, layer) for layer in range(self._n_layers)]
+            of_block.append((slot.offsets[layer - 1], mask))
+        layers = range(1, len(spec.widths) + 1)
+        return [self._joined_masks(masks, layer) for layer in layers]
 
-    @property
-    def _n_layers(self):
-        return len(self.spec.widths) + 1
-
-    def _stacked_masks(self, masks, layer):
+    def _joined_masks(self, masks, layer):
         tf, spec = self._tf, self.spec
         if not any(where[0] == layer for where in masks):
             return None
-        width = (spec.n_features, *spec.widths)[layer]
+        width = spec.widths[layer - 1]
 
         def mask_of(row_group, block):
             parts, stop = [], 0
@@ -390,15 +376,15 @@ class GroupProgram:
             parts.append(tf.ones((spec.batch_size, width - stop), spec.dtype))
             return tf.concat(parts, axis=1)
 
-        # With dropout of the input, a row group has a single network.
-        blocks = range(spec.n_blocks) if layer else [0]
-        grouped = tf.stack(
-            [mask_of(s, c) for s in range(spec.n_row_groups) for c in blocks]
+        joined = tf.stack(
+            [
+                mask_of(row_group, block)
+                for row_group in range(spec.n_row_groups)
+                for block in range(spec.n_blocks)
+            ]
         )
-        if not layer:
-            return grouped
         shape = (spec.n_row_groups, spec.n_blocks, spec.batch_size, width)
-        return tf.reshape(grouped, shape)
+        return tf.reshape(joined, shape)
 
     def _owners_of_outputs(self):
         tf, spec = self._tf, self.spec
@@ -453,8 +439,6 @@ class GroupProgram:
         kernel, bias, *others = tensors
         if spec.rescale is not None:
             X *= tf.constant(spec.rescale, X.dtype)
-        if masks[0] is not None:
-            X *= masks[0]
         S, C, B = spec.n_row_groups, spec.n_blocks, spec.batch_size
         width = spec.widths[0]
         kernel = tf.reshape(kernel, (S, spec.n_features, C * width))
@@ -463,8 +447,8 @@ class GroupProgram:
         for layer, (kernel, bias) in enumerate(
             zip(others[0::2], others[1::2], strict=True), start=1
         ):
-            if masks[layer] is not None:
-                A *= masks[layer]
+            if masks[layer - 1] is not None:
+                A *= masks[layer - 1]
             Z = A @ kernel + bias
             if layer < len(spec.widths):
                 A = self._activate(Z)
@@ -508,8 +492,5 @@ def _rate_schedule(keras):
 
         def __call__(self, step):
             return self.value
-
-        def get_config(self):
-            return {}
 
     return Rates()

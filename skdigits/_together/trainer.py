@@ -232,8 +232,8 @@ class GroupTrainer:
             try:
                 some = losses[:, *member.slot.index] / member.task.data.n_samples
                 member.state.add_epochs(some.tolist(), self.n_steps)
-            except ValueError as error:
-                self._give_up(member, error)
+            except ValueError:
+                self._give_up(member)
         self._validate([m for m in active if m.outcome is None])
         self._finish([m for m in active if m.outcome is None and self._is_done(m)])
 
@@ -353,8 +353,8 @@ class GroupTrainer:
         for member in validated:
             try:
                 member.state.validate(arrays[member.slot])
-            except ValueError as error:
-                self._give_up(member, error)
+            except ValueError:
+                self._give_up(member)
 
     def _weights(self, members):
         return self.program.averaged_arrays({m.slot: m.shapes for m in members})
@@ -378,14 +378,11 @@ class GroupTrainer:
             if member.outcome is None:
                 try:
                     member.outcome = member.state.finish(arrays[member.slot])
-                except ValueError as error:
-                    self._give_up(member, error)
+                except ValueError:
+                    self._give_up(member)
 
-    def _give_up(self, member, error=None):
+    def _give_up(self, member):
         """End the training of a network whose numbers are no longer finite."""
-        if self.spec.n_networks == 1:
-            member.outcome = error
-            return
         # Infinity times 0 is NaN, so a network that diverges can make the others of its
         # block diverge. They are trained again, each alone.
         for other in self.blocks[member.slot.block_index]:
