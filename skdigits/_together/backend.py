@@ -11,8 +11,8 @@ import contextvars
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import joblib
@@ -308,13 +308,15 @@ class TogetherBackend(ParallelBackendBase):
                 and len(self._waiting) < _MAX_WAITING
             ):
                 n_bytes += self._step(self._pending.popleft())
-            self._train(self._waiting)
-            trained, self._waiting = deque(self._waiting), []
+            calls, self._waiting = self._waiting, []
+            remaining = dict.fromkeys(calls)
             try:
-                while trained:
-                    self._step(trained.popleft())
+                with closing(self._trained(calls)) as trained:
+                    for call in trained:
+                        del remaining[call]
+                        self._step(call)
             finally:
-                self._waiting += trained  # to be abandoned after an error
+                self._waiting += remaining  # to be abandoned after an error
 
     def _step(self, call: _Call) -> int:
         """Run a call until it ends or waits for a group; return its bytes of data."""
@@ -329,7 +331,11 @@ class TogetherBackend(ParallelBackendBase):
             raise call.error
         return 0
 
-    def _train(self, calls: list[_Call]) -> None:
+    def _trained(self, calls: list[_Call]) -> Generator[_Call, None, None]:
+        """Train the tasks of calls; yield each call when it can continue.
+
+        Other groups may still be trained in other threads then.
+        """
         tasks = [call.task for call in calls]
         _share_rows(tasks)
         groups = make_groups(tasks, self._n_workers)
@@ -344,6 +350,7 @@ class TogetherBackend(ParallelBackendBase):
         for (_, numbers), results in zip(groups, outcomes, strict=True):
             for number, outcome in zip(numbers, results, strict=True):
                 calls[number].outcome = outcome
+            yield from (calls[number] for number in numbers)
 
 
 def _shared_sources(group: TaskGroup) -> list[Any]:

@@ -44,18 +44,19 @@ def train_groups(groups):
     ----------
     groups : list of TaskGroup
 
-    Returns
-    -------
-    outcomes : list of list of TrainingResult or Exception
-        Outcomes of each group, as of `train_group`.
+    Yields
+    ------
+    outcomes : list of TrainingResult or Exception
+        Outcomes of the next group, see `train_group`.
     """
     n_threads = _threads_for(groups)
     if n_threads < 2:
-        return [train_group(group) for group in groups]
+        yield from map(train_group, groups)
+        return
     stopped = threading.Event()
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            return list(pool.map(train_group, groups, repeat(stopped)))
+            yield from pool.map(train_group, groups, repeat(stopped))
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
