@@ -283,25 +283,6 @@ def test_fork_before_the_import_of_skdigits_is_told():
     assert "the parent trains" in out
 
 
-def test_first_fits_of_a_process_in_two_threads():
-    run(
-        """
-        import threading
-        import time
-
-        clf = DigitMLPClassifier(max_iter=2, random_state=0)
-        thread = threading.Thread(target=clf.fit, args=(X, y))
-        thread.start()
-        # Keras is being imported by the other thread, and is not complete yet.
-        while "keras" not in sys.modules and thread.is_alive():
-            time.sleep(0.001)
-        other = DigitMLPClassifier(max_iter=2, random_state=0).fit(X, y)
-        thread.join()
-        np.testing.assert_array_equal(clf.coefs_[0], other.coefs_[0])
-        """
-    )
-
-
 # Output and global state where the user has loaded TensorFlow
 
 
@@ -412,38 +393,76 @@ SETTINGS = {
 }
 
 
+RESUMED = {
+    "graph": {**FEW_STEPS, "dropout": 0.2, "verbose": 1},
+    "averages": {**FEW_STEPS, "batch_norm": True, "ema": 0.99, "solver": "sgd"},
+    "compiled": {**MANY_STEPS, "dropout": 0.2},
+}
+
+
 @pytest.fixture(scope="module")
-def fitted_elsewhere(tmp_path_factory):
-    """Weights after each of SETTINGS in a process that does no more, and its output."""
-    path = tmp_path_factory.mktemp("elsewhere") / "weights.joblib"
+def elsewhere(all_digits, tmp_path_factory):
+    """Another process: weights after SETTINGS, RESUMED at their ends, its output."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    half = {
+        name: DigitMLPClassifier(warm_start=True, random_state=0, **settings)
+        for name, settings in RESUMED.items()
+    }
+    for clf in half.values():
+        verbose = clf.verbose
+        clf.set_params(verbose=0).fit(*all_digits).set_params(verbose=verbose)
+    half["partial_fit"] = DigitMLPClassifier(dropout=0.2, random_state=0)
+    half["partial_fit"].partial_fit(*all_digits, classes=np.arange(10))
+    joblib.dump(half, folder / "half.joblib")
     out, err = run(
         """
+        import threading
+        import time
+        from pathlib import Path
+
+        # The first fits are in two threads.
+        clf = DigitMLPClassifier(max_iter=2, random_state=0)
+        thread = threading.Thread(target=clf.fit, args=(X, y))
+        thread.start()
+        # Keras is being imported by the other thread, and is not complete yet.
+        while "keras" not in sys.modules and thread.is_alive():
+            time.sleep(0.001)
+        other = DigitMLPClassifier(max_iter=2, random_state=0).fit(X, y)
+        thread.join()
+        np.testing.assert_array_equal(clf.coefs_[0], other.coefs_[0])
+
         weights = {}
         for name, settings in json.loads(os.environ["SETTINGS"]).items():
             clf = DigitMLPClassifier(**settings, random_state=0).fit(X, y)
             weights[name] = clf.coefs_ + clf.intercepts_
             clf.to_keras()
-        joblib.dump(weights, os.environ["WEIGHTS"])
+
+        sys.stderr.write("resumed\\n")
+        folder = Path(os.environ["FOLDER"])
+        classifiers = joblib.load(folder / "half.joblib")
+        for name, clf in classifiers.items():
+            clf.partial_fit(X, y) if name == "partial_fit" else clf.fit(X, y)
+        joblib.dump((weights, classifiers), folder / "results.joblib")
         """,
         SETTINGS=json.dumps(SETTINGS),
-        WEIGHTS=path,
+        FOLDER=folder,
     )
-    return joblib.load(path), out, err
+    return *joblib.load(folder / "results.joblib"), out, err
 
 
-def test_nothing_is_printed(fitted_elsewhere):
+def test_nothing_is_printed(elsewhere):
     # Although TensorFlow announces that it is loaded, starts up and compiles.
-    _, out, err = fitted_elsewhere
+    _, _, out, err = elsewhere
     assert out == ""
-    assert err == ""
+    assert err.partition("resumed\n")[0] == ""
 
 
 @pytest.mark.parametrize("name", list(reversed(SETTINGS)))
 def test_same_weights_in_another_process_whatever_came_before(
-    all_digits, fitted_elsewhere, name
+    all_digits, elsewhere, name
 ):
     X, y = all_digits
-    expected = fitted_elsewhere[0][name]
+    expected = elsewhere[0][name]
     clf = DigitMLPClassifier(**SETTINGS[name], random_state=0)
     other_shape = DigitMLPClassifier(**SETTINGS[name], random_state=0)
     other_seed = DigitMLPClassifier(**SETTINGS[name], random_state=1)
@@ -533,62 +552,31 @@ def test_what_users_write_while_tensorflow_is_kept_quiet_comes_out(not_compilabl
     assert "written while compiling\n" in not_compilable[1]
 
 
-# Going on in another process
-
-RESUMED = {
-    "graph": {**FEW_STEPS, "dropout": 0.2, "verbose": 1},
-    "averages": {**FEW_STEPS, "batch_norm": True, "ema": 0.99, "solver": "sgd"},
-    "compiled": {**MANY_STEPS, "dropout": 0.2},
-}
-
-
-@pytest.fixture(scope="module")
-def resumed(all_digits, tmp_path_factory):
-    """Half-done trainings, ended in another process, and what that printed."""
-    path = tmp_path_factory.mktemp("resumed") / "classifiers.joblib"
-    half = {
-        name: DigitMLPClassifier(warm_start=True, random_state=0, **settings)
-        for name, settings in RESUMED.items()
-    }
-    for clf in half.values():
-        verbose = clf.verbose
-        clf.set_params(verbose=0).fit(*all_digits).set_params(verbose=verbose)
-    half["partial_fit"] = DigitMLPClassifier(dropout=0.2, random_state=0)
-    half["partial_fit"].partial_fit(*all_digits, classes=np.arange(10))
-    joblib.dump(half, path)
-    out, err = run(
-        """
-        classifiers = joblib.load(os.environ["CLASSIFIERS"])
-        for name, clf in classifiers.items():
-            clf.partial_fit(X, y) if name == "partial_fit" else clf.fit(X, y)
-        joblib.dump(classifiers, os.environ["CLASSIFIERS"])
-        """,
-        CLASSIFIERS=path,
-    )
-    return joblib.load(path), out, err
+# Resuming in another process
 
 
 @pytest.mark.parametrize("name", RESUMED)
-def test_going_on_in_another_process_is_never_having_stopped(all_digits, resumed, name):
+def test_warm_start_resumes_in_another_process(all_digits, elsewhere, name):
     settings = {**RESUMED[name], "max_iter": 2 * RESUMED[name]["max_iter"]}
     whole = DigitMLPClassifier(random_state=0, **settings)
     whole.set_params(verbose=0).fit(*all_digits)
-    clf = resumed[0][name]
+    clf = elsewhere[1][name]
     assert_close_weights(weights(clf), weights(whole))
     assert_allclose(clf.loss_curve_, whole.loss_curve_, **ROUNDING)
     assert clf.t_ == whole.t_
 
 
-def test_partial_fit_goes_on_in_another_process(all_digits, resumed):
+def test_partial_fit_resumes_in_another_process(all_digits, elsewhere):
     whole = DigitMLPClassifier(dropout=0.2, random_state=0)
     for _ in range(2):
         whole.partial_fit(*all_digits, classes=np.arange(10))
-    clf = resumed[0]["partial_fit"]
+    clf = elsewhere[1]["partial_fit"]
     assert_close_weights(weights(clf), weights(whole))
 
 
-def test_verbose_is_one_bar_on_stderr(resumed):
-    _, out, err = resumed
+def test_verbose_is_one_bar_on_stderr(elsewhere):
+    *_, out, err = elsewhere
+    err = err.partition("resumed\n")[2]
     assert out == ""
     assert err.count("\n") == 1
     assert err.endswith("\n")
