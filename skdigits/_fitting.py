@@ -1,8 +1,6 @@
 """From data and parameters to a TrainingTask, and from its result to attributes."""
 
-import sys
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from skdigits._network.architecture import Network
 from skdigits._network.batch_norm import unfold_batch_norm
 from skdigits._persistence import checkpoint_state
 from skdigits._random import draw_seed
+from skdigits._training.class_weight import row_weights
 from skdigits._training.task import (
     Checkpoint,
     TrainingData,
@@ -236,50 +235,6 @@ def _fitted_checkpoint(estimator: Any, network: Network) -> Checkpoint:
         moving_average_bias=0.0,
         **curves,
     )
-
-
-def row_weights(class_weight: Any, classes: Array, y: Array, weight: Array) -> Array:
-    """Sample weights multiplied with class weights."""
-    with np.errstate(all="ignore"):
-        product = weight * _class_weights(class_weight, classes, y, weight)[y]
-        total = product.sum()
-    if not 0 < total < np.inf:
-        problem = "are all 0" if total == 0 else f"add up to {total}"
-        raise ValueError(
-            "The weights of the rows, sample_weight times class_weight, must add up to "
-            f"a positive, finite number. Got weights that {problem} instead. Drop rows "
-            "of weight 0, and scale the weights to a mean of about 1."
-        )
-    return product
-
-
-def _class_weights(class_weight: Any, classes: Array, y: Array, weight: Array) -> Array:
-    """Weight of each class; "balanced" gives every class the same total."""
-    if class_weight is None:
-        return np.ones(len(classes))
-    if isinstance(class_weight, dict):
-        return _listed_class_weights(class_weight, classes)
-    totals = np.bincount(y, weights=weight, minlength=len(classes))
-    present = totals > 0
-    balanced = np.zeros(len(classes))
-    balanced[present] = totals.sum() / (present.sum() * totals[present])
-    return balanced
-
-
-def _listed_class_weights(class_weight: Any, classes: Array) -> Array:
-    labels = classes.tolist()
-    weights = [class_weight.get(label, 1.0) for label in labels]
-    valid = (
-        all(label in labels for label in class_weight)
-        and all(isinstance(w, Real) and 0 <= w <= sys.float_info.max for w in weights)
-        and any(weights)
-    )
-    if not valid:
-        raise ValueError(
-            f"class_weight must map labels of {labels} to finite weights >= 0, "
-            f"at least one of them positive. Got {class_weight} instead."
-        )
-    return np.array(weights, dtype=float)
 
 
 def split_rows(

@@ -11,7 +11,8 @@ import numpy as np
 from skdigits._network import Array, inference
 from skdigits._network.batch_norm import NORM_MOMENTUM, fold_batch_norm
 from skdigits._random import DISTORTION, DROPOUT, ROW_ORDER, random_stream
-from skdigits._training.schedules import LearningRate, StoppingRule, decay_fraction
+from skdigits._training.early_stopping import StoppingRule
+from skdigits._training.schedules import LearningRate, decay_fraction
 from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
 
 # Tolerance if `tol` is None and a rule needs one: the default of scikit-learn.

@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from skdigits.images._boxes import lengths, touches_border
 from skdigits.images._connected_components import (
     label_strokes,
-    lengths,
     merge_parts,
     split_touching,
-    touches_border,
     typical_height,
 )
 

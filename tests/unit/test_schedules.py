@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits._training.schedules import LearningRate, StoppingRule, decay_fraction
+from skdigits._training.early_stopping import StoppingRule
+from skdigits._training.schedules import LearningRate, decay_fraction
 
 rates = st.floats(1e-6, 10)
 epochs = st.integers(1, 40)

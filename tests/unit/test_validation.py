@@ -6,8 +6,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skdigits._fitting import row_weights, split_rows
+from skdigits._fitting import split_rows
 from skdigits._random import draw_seed
+from skdigits._training.class_weight import row_weights
 from skdigits._validation import check_classes, check_dropout, check_hidden_layer_sizes
 
 sizes = st.lists(st.integers(1, 1000), min_size=1, max_size=4)
