@@ -113,8 +113,11 @@ class _Abandoned(BaseException):
 class _Call(threading.Thread):
     """A submitted function, which runs in steps until it waits for training or ends."""
 
-    def __init__(self, function: Callable[[], Any], callback: Any) -> None:
+    def __init__(
+        self, function: Callable[[], Any], callback: Any, run_all: Callable[[], None]
+    ) -> None:
         super().__init__(name="fit_together", daemon=True)
+        self._run_all = run_all
         self._function = function
         self._callback = callback
         self._context = contextvars.copy_context()
@@ -141,6 +144,14 @@ class _Call(threading.Thread):
         return not incremental and reporter is None and can_be_grouped(self.task)
 
     # In the thread of the caller
+
+    def get(self) -> Any:
+        """Run all calls, and return the result of this one, as joblib asks for it."""
+        if not self.has_ended:
+            self._run_all()
+        if self.error is not None:
+            raise self.error
+        return self.result
 
     def step(self) -> None:
         """Run the function until it waits or ends."""
@@ -271,23 +282,11 @@ class TogetherBackend(ParallelBackendBase):
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> _Call:
         """Add a function to the calls to run."""
-        call = _Call(func, callback)
+        call = _Call(func, callback, self._run)
         self._pending.append(call)
         return call
 
     apply_async = submit  # its name before joblib 1.5
-
-    def retrieve_result(self, out: _Call, timeout: Any = None) -> Any:
-        """Run all calls, and return the result of one."""
-        if not out.has_ended:
-            try:
-                self._run()
-            except BaseException:
-                self.abort_everything()
-                raise
-        if out.error is not None:
-            raise out.error
-        return out.result
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Abandon all calls that have not ended."""
@@ -300,23 +299,28 @@ class TogetherBackend(ParallelBackendBase):
         self.abort_everything()
 
     def _run(self) -> None:
-        while self._pending or self._waiting:
-            n_bytes = sum(call.n_bytes for call in self._waiting)
-            while (
-                self._pending
-                and n_bytes < _MAX_BYTES
-                and len(self._waiting) < _MAX_WAITING
-            ):
-                n_bytes += self._step(self._pending.popleft())
-            calls, self._waiting = self._waiting, []
-            remaining = dict.fromkeys(calls)
-            try:
-                with closing(self._trained(calls)) as trained:
-                    for call in trained:
-                        del remaining[call]
-                        self._step(call)
-            finally:
-                self._waiting += remaining  # to be abandoned after an error
+        try:
+            while self._pending or self._waiting:
+                self._run_wave()
+        except BaseException:
+            self.abort_everything()
+            raise
+
+    def _run_wave(self) -> None:
+        n_bytes = sum(call.n_bytes for call in self._waiting)
+        while (
+            self._pending and n_bytes < _MAX_BYTES and len(self._waiting) < _MAX_WAITING
+        ):
+            n_bytes += self._step(self._pending.popleft())
+        calls, self._waiting = self._waiting, []
+        remaining = dict.fromkeys(calls)
+        try:
+            with closing(self._trained(calls)) as trained:
+                for call in trained:
+                    del remaining[call]
+                    self._step(call)
+        finally:
+            self._waiting += remaining  # to be abandoned after an error
 
     def _step(self, call: _Call) -> int:
         """Run a call until it ends or waits for a group; return its bytes of data."""
