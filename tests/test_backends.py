@@ -233,6 +233,8 @@ def test_dask_worker_killed_in_mid_search(digits, dask_client, context):
     assert_allclose(scores(search), expected, atol=1e-12)
 
 
+# Dask keeps the threads in which it computes arrays.
+@pytest.mark.changes("threads")
 def test_guide_page(dask_cluster, ray, tmp_path, monkeypatch):
     """The code of docs/guide/clusters.md, on the clusters that are running."""
     page = Path(__file__).parents[1] / "docs/guide/clusters.md"
