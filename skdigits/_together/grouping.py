@@ -105,11 +105,9 @@ def _split(keras, tasks, indices, n_groups):
     packing = _pack(some)
     if packing.n_row_groups == len(some):
         # No rows are shared, which is what makes one program for all of them faster.
-        return [
-            (_group_of_one(task), [index])
-            for task, index in zip(some, indices, strict=True)
-        ]
-    shape = _shape_of_group(some[0], packing, n_groups)
+        shape = (1, 1)
+    else:
+        shape = _shape_of_group(some[0], packing, n_groups)
     tiles = defaultdict(list)
     for number, slot in enumerate(packing.slots):
         tiles[slot.row_group // shape[0], slot.block // shape[1]].append(number)
@@ -133,16 +131,6 @@ def _split(keras, tasks, indices, n_groups):
         group = TaskGroup(*_without_rows(members), part, **common)
         groups.append((group, [indices[number] for number in numbers]))
     return groups
-
-
-def _group_of_one(task):
-    return TaskGroup(
-        *_without_rows([task]),
-        _pack([task]),
-        compiled=is_worth_compiling(task),
-        penalized=task.params.alpha > 0,
-        same_rate=True,
-    )
 
 
 def _shape_of_group(task, packing, n_groups):

@@ -164,8 +164,8 @@ class GroupTrainer:
         n_rows = sum(X.shape[0] for X in self.sources)
         self.resident = n_rows * row_bytes <= _RESIDENT_BYTES
         itemsize = np.dtype(network.dtype).itemsize
-        n_in_stream = packing.n_blocks * packing.n_networks
-        batch_bytes = n_row_groups * self.batch_size * (n_in_stream * itemsize + 8)
+        n_in_row_group = packing.n_blocks * packing.n_networks
+        batch_bytes = n_row_groups * self.batch_size * (n_in_row_group * itemsize + 8)
         if self.resident:
             self.capacity = n_rows
             fitting = _CALL_BYTES / (batch_bytes * self.n_steps)
@@ -262,10 +262,10 @@ class GroupTrainer:
 
     def _dropout_seeds(self, active):
         """Seeds of dropout, as for the Dropout layers of Keras."""
-        row_groups = {m.slot: m.state.dropout_stream() for m in active}
+        streams = {m.slot: m.state.dropout_stream() for m in active}
         seeds = []
         for slot, *_ in self.spec.dropouts:
-            rng = row_groups.get(slot)  # None if it has stopped
+            rng = streams.get(slot)  # None if it has stopped
             none = np.zeros(2, dtype=np.uint32)
             drawn = (
                 none if rng is None else rng.integers(2**32, size=2, dtype=none.dtype)
@@ -301,9 +301,8 @@ class GroupTrainer:
                     member.state.weight[rows] * share
                 )
         if self.resident:
-            offsets = np.cumsum([0, *(X.shape[0] for X in self.sources)])
-            offsets = [offsets[source] for source in self.source_of]
-            index = positions + np.array(offsets)
+            first_rows = np.cumsum([0, *(X.shape[0] for X in self.sources)])
+            index = positions + first_rows[self.source_of]
             yield self._package(index, y, weight, n_in_batch, 0)
             return
         for start in range(0, self.n_steps, self.n_batches):

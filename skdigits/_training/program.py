@@ -124,7 +124,6 @@ class TrainingProgram:
             layer.kernel for layer in layers if isinstance(layer, keras.layers.Dense)
         ]
         if spec.image_shape is not None:
-            self._image_shape = spec.image_shape
             dtype = spec.network.dtype
             self._terms = terms_of(spec.image_shape, spec.elastic_sigma, dtype)
         self._compiled = spec.compiled
@@ -322,9 +321,9 @@ class TrainingProgram:
         weight: Any,
         steps: Any,
         n_per_epoch: Any,
-        *others: Any,
+        scalars: Any,
+        *coefficients: Any,
     ) -> Any:
-        scalars, *coefficients = others
         tf = self._tf
         spec = self.spec
         batch_size = spec.batch_size
@@ -342,10 +341,11 @@ class TrainingProgram:
                 variable.assign(tf.cast(rate, variable.dtype))
             images = tf.cast(tf.gather(X, batch_index), dtype)
             for drawn in coefficients:  # of distortions: one tensor or none
+                assert spec.image_shape is not None
                 of_batch = tf.slice(
                     drawn, [*start, 0, 0], [batch_size, *drawn.shape[1:]]
                 )
-                images = distort(tf, images, of_batch, self._terms, self._image_shape)
+                images = distort(tf, images, of_batch, self._terms, spec.image_shape)
             loss = self._step(
                 images,
                 batch_y,
