@@ -49,7 +49,7 @@ def classifier(**params):
 @pytest.fixture
 def compiled(monkeypatch):
     """XLA compiles every program, however few its steps."""
-    monkeypatch.setattr("skdigits._training.cost_model._STEPS_WORTH_COMPILING", 0)
+    monkeypatch.setattr("skdigits._training.cost_model._WORTH_COMPILING", 0)
 
 
 @pytest.fixture
@@ -162,8 +162,8 @@ def test_grid_search_on_other_data(digits, form, monkeypatch):
     elif form == "uint8":
         X, params = (X * 16).astype(np.uint8), {"rescale": 1 / 16}
     else:
-        monkeypatch.setattr("skdigits._together.trainer._RESIDENT_BYTES", 0)
-        monkeypatch.setattr("skdigits._together.trainer._CHUNK_BYTES", 100_000)
+        monkeypatch.setattr("skdigits._training.data_loader._RESIDENT_BYTES", 0)
+        monkeypatch.setattr("skdigits._training.data_loader._CHUNK_BYTES", 100_000)
     grid = {"hidden_layer_sizes": [(10, 10), (25, 15)], "dropout": [0, 0.1]}
     assert_same_search(classifier(**params), grid, X, y)
 
@@ -220,7 +220,7 @@ def test_groups_in_threads(digits, groups, compiled, request, monkeypatch):
     if compiled:
         request.getfixturevalue("compiled")
     monkeypatch.setattr("skdigits._together.grouping._GROUP_BYTES", 100_000)
-    monkeypatch.setattr("skdigits._together.trainer._SECONDS_FOR_A_THREAD", 1e-9)
+    monkeypatch.setattr("skdigits._training.cost_model._WORTH_A_THREAD", 1e-9)
     monkeypatch.setattr("joblib.cpu_count", lambda: 3)
     grid = {
         "hidden_layer_sizes": [(5, 5), (20, 10), (7, 20)],

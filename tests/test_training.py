@@ -58,7 +58,7 @@ def test_trains_as_keras_does_on_the_same_batches(
     # the last one partial.
     n_epochs = 4
     if compiled:
-        monkeypatch.setattr("skdigits._training.cost_model._STEPS_WORTH_COMPILING", 0)
+        monkeypatch.setattr("skdigits._training.cost_model._WORTH_COMPILING", 0)
     X, y = digits
     X = X.astype(np.float64)
     params = {"solver": solver, "shuffle": False, "random_state": 0}

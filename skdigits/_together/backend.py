@@ -16,9 +16,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import joblib
-import numpy as np
 from joblib.parallel import ParallelBackendBase, get_active_backend
 
+from skdigits._together.data_sets import n_bytes, number_data_sets
 from skdigits._together.grouping import TaskGroup, can_be_grouped, make_groups
 from skdigits._together.trainer import train_group, train_groups
 from skdigits._training import trainer
@@ -135,7 +135,7 @@ class _Call(threading.Thread):
     @property
     def n_bytes(self) -> int:
         """Size of the training data that it holds while it waits."""
-        return _n_bytes(self.task.data.X)
+        return n_bytes(self.task.data.X)
 
     @property
     def can_be_grouped(self) -> bool:
@@ -307,11 +307,11 @@ class TogetherBackend(ParallelBackendBase):
             raise
 
     def _run_wave(self) -> None:
-        n_bytes = sum(call.n_bytes for call in self._waiting)
+        total = sum(call.n_bytes for call in self._waiting)
         while (
-            self._pending and n_bytes < _MAX_BYTES and len(self._waiting) < _MAX_WAITING
+            self._pending and total < _MAX_BYTES and len(self._waiting) < _MAX_WAITING
         ):
-            n_bytes += self._step(self._pending.popleft())
+            total += self._step(self._pending.popleft())
         calls, self._waiting = self._waiting, []
         remaining = dict.fromkeys(calls)
         try:
@@ -341,7 +341,7 @@ class TogetherBackend(ParallelBackendBase):
         Other groups may still be trained in other threads then.
         """
         tasks = [call.task for call in calls]
-        _share_rows(tasks)
+        number_data_sets(tasks)
         groups = make_groups(tasks, self._n_workers)
         if self._n_workers == 1:
             outcomes = train_groups([group for group, _ in groups])
@@ -363,7 +363,7 @@ def _shared_sources(group: TaskGroup) -> list[Any]:
     Backends share large arguments of a call between workers. Small data stays in the
     group, so the call can run again on any worker if its own is lost.
     """
-    if sum(map(_n_bytes, group.sources)) <= _MAX_CALL_BYTES:
+    if sum(map(n_bytes, group.sources)) <= _MAX_CALL_BYTES:
         return []
     sources, group.sources = group.sources, []
     return sources
@@ -373,34 +373,3 @@ def _train_remotely(group: TaskGroup, *sources: Any) -> list[Any]:
     if sources:
         group.sources = list(sources)
     return train_group(group)
-
-
-def _share_rows(tasks: list[TrainingTask]) -> None:
-    """Replace equal training data of different tasks by one array."""
-    distinct: list[Any] = []
-    for task in tasks:
-        X = next((X for X in distinct if _are_equal(X, task.data.X)), None)
-        if X is None:
-            distinct.append(task.data.X)
-        else:
-            task.data.X = X
-
-
-def _are_equal(X: Any, Y: Any) -> bool:
-    if X is Y:
-        return True
-    if type(X) is not type(Y) or X.shape != Y.shape or X.dtype != Y.dtype:
-        return False
-    if hasattr(X, "indptr"):
-        return all(
-            np.array_equal(getattr(X, part), getattr(Y, part))
-            for part in ("indptr", "indices", "data")
-        )
-    some = slice(None, None, 1 + len(X) // 16)  # usually tells different rows apart
-    return np.array_equal(X[some], Y[some]) and np.array_equal(X, Y)
-
-
-def _n_bytes(X: Any) -> int:
-    if hasattr(X, "indptr"):
-        return int(X.indptr.nbytes + X.indices.nbytes + X.data.nbytes)
-    return int(X.nbytes)

@@ -17,7 +17,7 @@ from skdigits._together.packing import Packing, pack
 from skdigits._training.cost_model import (
     effective_batch_size,
     is_worth_compiling,
-    work_of_step,
+    step_seconds,
 )
 from skdigits._training.data_loader import transfer_dtype
 
@@ -25,10 +25,6 @@ from skdigits._training.data_loader import transfer_dtype
 # step reads all of them, so a group that fits into the processor's cache is faster, and
 # the next group of the same program reuses the cache. 8 MiB is a usual size of it.
 _GROUP_BYTES = 8 * 2**20
-
-# Seconds per step and per floating-point operation, measured on two cores of a server.
-_STEP = 5e-5
-_FLOP = 1.1e-11
 
 
 @dataclass
@@ -38,10 +34,9 @@ class TaskGroup:
     Parameters
     ----------
     sources : list of {ndarray, CSR matrix}
-        The distinct data sets of the tasks, whose own `data.X` is None.
+        The data sets of the tasks.
     tasks : list of TrainingTask
-    source_of : list of int
-        The source of each task.
+        Their `data.X` is None, and their `data.number` an index into `sources`.
     packing : Packing
         The slot of each task.
     compiled, penalized, same_rate : bool
@@ -50,7 +45,6 @@ class TaskGroup:
 
     sources: list
     tasks: list
-    source_of: list
     packing: Packing
     compiled: bool
     penalized: bool
@@ -70,8 +64,7 @@ class TaskGroup:
         """Estimated seconds per epoch."""
         sizes = sizes_of_block(self.tasks[0].network, self.packing)
         n_blocks = self.packing.n_row_groups * self.packing.n_blocks
-        work = n_blocks * work_of_step(sizes, self.batch_size)
-        return self.n_steps * (_STEP + work * _FLOP)
+        return self.n_steps * step_seconds(sizes, self.batch_size, n_blocks=n_blocks)
 
 
 def make_groups(tasks, n_groups=1):
@@ -80,7 +73,8 @@ def make_groups(tasks, n_groups=1):
     Parameters
     ----------
     tasks : list of TrainingTask
-        Tasks for which `can_be_grouped` is True.
+        Tasks for which `can_be_grouped` is True. Those with equal `data.number` share
+        their rows.
     n_groups : int, default=1
         Minimum number of groups, to be trained in parallel.
 
@@ -151,20 +145,17 @@ def _shape_of_group(task, packing, n_groups):
 
 
 def _without_rows(tasks):
-    """Distinct data sets, the tasks without them, and the data set of each task."""
-    sources, source_of = [], []
-    for task in tasks:
-        X = task.data.X
-        number = next((n for n, other in enumerate(sources) if other is X), None)
-        if number is None:
-            number = len(sources)
-            sources.append(X)
-        source_of.append(number)
+    """The distinct data sets of tasks, and the tasks with indices into them."""
+    sources = {task.data.number: task.data.X for task in tasks}
+    index = {number: n for n, number in enumerate(sources)}
     without = [
-        dataclasses.replace(task, data=dataclasses.replace(task.data, X=None))
+        dataclasses.replace(
+            task,
+            data=dataclasses.replace(task.data, X=None, number=index[task.data.number]),
+        )
         for task in tasks
     ]
-    return sources, without, source_of
+    return list(sources.values()), without
 
 
 def can_be_grouped(task):
@@ -220,7 +211,7 @@ def _row_groups(tasks):
     for task in tasks:
         data = task.data
         rows_and_order = (
-            *(id(data.X), None if data.rows is None else data.rows.tobytes()),
+            *(data.number, None if data.rows is None else data.rows.tobytes()),
             *(data.y.tobytes(), data.n_samples),
             *(task.checkpoint.seed, bool(task.params.shuffle)),
         )

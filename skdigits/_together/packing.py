@@ -11,39 +11,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from skdigits._training.trainer_state import Slot
+
 # Fixed cost of a block, in multiples of the cost of one weight.
 _BLOCK = 3000
 # Widths of blocks are multiples of a vector of float32 (AVX-512): a partly filled
 # vector takes as long as a full one, and searches over many widths share programs.
 _VECTOR = 16
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Position of a network in a group.
-
-    Parameters
-    ----------
-    row_group, block, number : int
-        Its row group, its block in the row group, its number in the block.
-    offsets : tuple of int
-        Its first unit in each hidden layer of the block.
-    """
-
-    row_group: int
-    block: int
-    number: int
-    offsets: tuple[int, ...]
-
-    @property
-    def index(self):
-        """Index into arrays with one entry per network."""
-        return self.row_group, self.block, self.number
-
-    @property
-    def block_index(self):
-        """Index into arrays with one entry per block."""
-        return self.row_group, self.block
 
 
 @dataclass(frozen=True)

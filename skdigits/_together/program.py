@@ -231,9 +231,6 @@ class GroupProgram:
         Parameters
         ----------
         batches : Batches
-            With `index` and `y` of shape (n_batches, n_row_groups, batch_size),
-            `weight` of shape (n_batches, n_row_groups, n_blocks, n_networks,
-            batch_size) and `n_in_batch` of shape (n_batches_per_epoch, n_row_groups).
         rates : ndarray of shape (n_epochs, n_batches_per_epoch, n_row_groups, \
                 n_blocks, n_networks)
             Learning rate of each step.
@@ -249,6 +246,9 @@ class GroupProgram:
         spec = self.spec
         n_per_epoch = len(batches.n_in_batch)
         n_steps = batches.n_epochs * n_per_epoch
+        if spec.same_rate:  # that of networks that are done is 0
+            common = rates.max(axis=(2, 3, 4), keepdims=True)
+            rates = np.broadcast_to(common, rates.shape)
         every_rate = np.zeros((len(batches.index), *rates.shape[2:]))
         every_rate[:n_steps] = rates.reshape(n_steps, *rates.shape[2:])
         n_in_batch = np.ones((len(batches.index), spec.n_row_groups))

@@ -1,4 +1,9 @@
-"""Estimated cost of training, which decides whether to compile."""
+"""Estimated seconds of training, which decide how networks are trained.
+
+They decide whether a program is compiled, how many epochs a call of it trains, and how
+many threads train programs side by side. The constants are those of two cores of a
+server; `python -m benchmarks.cost_model` measures them on another machine.
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -8,17 +13,22 @@ import numpy as np
 from skdigits._training.data_loader import padded_length
 from skdigits._training.task import TrainingTask
 
-# The unit of cost is a step of a tiny network, about 0.1 ms. From this many units on,
-# compiling with XLA, about 0.5 s, saves more time than it takes.
-_STEPS_WORTH_COMPILING = 2000
-# Floating-point operations that take as long as a step of a tiny network.
-_WORK_WORTH_A_STEP = 3e7
-# Floating-point operations per distorted pixel, beside those of the matrix product.
-_WORK_OF_DISTORTION = 1500
-# Cost and number of epochs of one call, if nothing is done between epochs: a call lasts
-# a fraction of a second, so that Ctrl-C does not seem to be ignored.
-_STEPS_PER_CALL = 2000
-MAX_EPOCHS_PER_CALL = 16
+# Seconds of a step of a tiny network, and of a floating-point operation of the matrix
+# products of a larger one.
+_STEP = 1e-4
+_FLOP = 1 / 3e11
+# Seconds to distort a pixel, and per term of its displacement.
+_DISTORTED_PIXEL = 5e-9
+_DISTORTION_TERM = 1.3e-11
+# Seconds of training from which on compiling with XLA saves more than it takes.
+_WORTH_COMPILING = 0.2
+# Seconds of training for every thread from which on threads save time. A step of small
+# networks leaves cores idle.
+_WORTH_A_THREAD = 1.2
+# Maximum seconds and number of epochs of one call of a program. Ctrl-C is noticed
+# between calls.
+_CALL = 0.2
+_MAX_EPOCHS_PER_CALL = 16
 # `partial_fit` trains one epoch but is rarely called only once.
 _PARTIAL_FIT_REPEATS = 10
 
@@ -29,6 +39,42 @@ def effective_batch_size(params: Any, n_samples: int) -> int:
     It is rounded so that the folds of a cross-validation share a program.
     """
     return min(int(params.batch_size), padded_length(n_samples))
+
+
+def step_seconds(
+    layer_sizes: tuple[int, ...],
+    batch_size: int,
+    *,
+    n_blocks: int = 1,
+    distortion: Any = None,
+) -> float:
+    """Estimated seconds of a step.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+        Units of each layer of a network, or of a block of networks, inputs first.
+    batch_size : int
+    n_blocks : int, default=1
+        Number of such networks or blocks in the program.
+    distortion : Distortion, default=None
+    """
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes))
+    seconds = _STEP + 6 * batch_size * n_blocks * n_weights * _FLOP
+    if distortion is not None:
+        n_terms, n_pixels = distortion.terms.shape
+        of_pixel = _DISTORTED_PIXEL + n_terms * _DISTORTION_TERM
+        seconds += batch_size * n_pixels * of_pixel
+    return seconds
+
+
+def epoch_seconds(task: TrainingTask) -> float:
+    """Estimated seconds of an epoch of one network."""
+    batch_size = effective_batch_size(task.params, task.data.n_samples)
+    n_steps = -(-task.data.n_samples // batch_size)
+    return n_steps * step_seconds(
+        task.network.layer_sizes, batch_size, distortion=task.distortion
+    )
 
 
 def is_worth_compiling(
@@ -46,28 +92,15 @@ def is_worth_compiling(
     n_networks : int, default=1
         Number of such networks that are trained together.
     """
-    batch_size = effective_batch_size(task.params, task.data.n_samples)
     n_epochs = _PARTIAL_FIT_REPEATS if incremental else task.params.max_iter
-    n_steps = n_epochs * -(-task.data.n_samples // batch_size)
-    cost = n_networks * _cost_of_step(task, batch_size)
-    return bool(n_steps * cost >= _STEPS_WORTH_COMPILING)
+    return bool(n_epochs * n_networks * epoch_seconds(task) >= _WORTH_COMPILING)
 
 
-def _cost_of_step(task: TrainingTask, batch_size: int) -> float:
-    work: float = work_of_step(task.network.layer_sizes, batch_size)
-    if task.distortion is not None:
-        n_terms, n_pixels = task.distortion.terms.shape
-        work += batch_size * n_pixels * (_WORK_OF_DISTORTION + 4 * n_terms)
-    return 1 + work / _WORK_WORTH_A_STEP
+def epochs_per_call(seconds: float) -> int:
+    """Maximum number of epochs in one call of a program, for the seconds of one."""
+    return int(np.clip(_CALL / seconds, 1, _MAX_EPOCHS_PER_CALL))
 
 
-def work_of_step(layer_sizes: tuple[int, ...], batch_size: int) -> int:
-    """Floating-point operations of the matrix products of a step."""
-    return 6 * batch_size * sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes))
-
-
-def epochs_per_call(task: TrainingTask, batch_size: int) -> int:
-    """Maximum number of epochs in one call of the program."""
-    n_steps = -(-padded_length(task.data.n_samples) // batch_size)
-    cost = n_steps * _cost_of_step(task, batch_size)
-    return int(np.clip(_STEPS_PER_CALL // cost, 1, MAX_EPOCHS_PER_CALL))
+def worthwhile_threads(seconds: float) -> int:
+    """Number of threads that save time, for the seconds of all training."""
+    return int(seconds / _WORTH_A_THREAD)

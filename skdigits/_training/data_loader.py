@@ -5,7 +5,7 @@ memory maps and sparse matrices stay in place: chunks of rows are copied in the 
 the epoch, so training needs little memory beyond X itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,14 @@ import numpy as np
 from skdigits._keras.loading import load_tensorflow
 from skdigits._network import Array
 from skdigits._network.inference import cast
-from skdigits.augmentation._warp import Distortion
+from skdigits._training.trainer_state import Member
 
-# Maximum bytes of data that are held on the device as a whole.
+# Maximum bytes of data that are held on the device as a whole, per row group.
 _RESIDENT_BYTES = 16 * 2**20
 # Bytes of a chunk of larger data.
 _CHUNK_BYTES = 8 * 2**20
+# Maximum bytes of the labels and sample weights of one call.
+_CALL_BYTES = 32 * 2**20
 # TensorFlow shares memory without a copy if it is aligned to this number of bytes.
 _ALIGNMENT = 64
 # Rows; see `padded_length`.
@@ -44,24 +46,24 @@ def transfer_dtype(X: Any, dtype: Any) -> np.dtype[Any]:
 class Batches:
     """Rows in the order of training, with a whole number of batches per epoch.
 
-    An epoch, or a chunk of it, is padded with rows of weight 0. The shapes are those
-    of one network; see `GroupProgram.run` for those of a group.
+    An epoch, or a chunk of it, is padded with rows of weight 0.
 
     Parameters
     ----------
     X : tensor of shape (n_rows, n_features)
-    index : ndarray of int32 of shape (n_batches * batch_size,)
+    index : ndarray of int32 of shape (n_batches, n_row_groups, batch_size)
         Row of X at each position.
-    y : ndarray of int32 of shape (n_batches * batch_size,)
+    y : ndarray of int32 of shape (n_batches, n_row_groups, batch_size)
         Class index at each position.
-    weight : ndarray of shape (n_batches * batch_size,)
+    weight : ndarray of shape (n_batches, n_row_groups, n_blocks, n_networks, \
+            batch_size)
         Weight at each position, divided by the number of rows in its batch.
-    n_in_batch : ndarray of int of shape (n_batches_per_epoch,)
+    n_in_batch : ndarray of int of shape (n_batches_per_epoch, n_row_groups)
         Rows in each batch of an epoch, padding excluded.
     start : int
         Number of batches of the epoch that precede these.
     n_epochs : int
-    coefficients : ndarray of shape (n_batches * batch_size, 2, n_terms) or None
+    coefficients : ndarray of shape (n_batches, 1, batch_size, 2, n_terms) or None
         Coefficients of the distortion of the image at each position.
     """
 
@@ -142,30 +144,27 @@ def _needs_no_cast(X: Any, dtype: np.dtype[Any]) -> bool:
 
 
 class DataLoader:
-    """Loads the rows of a training set in the order of each epoch.
+    """Loads the rows of one or more networks in the order of each epoch.
 
     Parameters
     ----------
-    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-        Class indices.
-    weight : ndarray of shape (n_samples,)
-    rows : ndarray of int or None
-        Indices of the training rows; None for all.
+    sources : list of {ndarray, CSR matrix} of shape (n_samples, n_features)
+        The data sets; `task.data.number` is an index into them.
+    members : list of Member
+        The networks. All have the same number of batches in an epoch, and those of a
+        row group the same rows in the same order.
+    slots_shape : tuple of int
+        (n_row_groups, n_blocks, n_networks), see `Slot`.
     batch_size : int
-    n_epochs : int
+    max_epochs : int
         Maximum number of epochs per call of the program.
-    dtype : dtype
-        Dtype of the network. X is cast to it, unless it is uint8.
     padded : bool
         Whether all `Batches` have the same shape, for a compiled program.
-    distortion : Distortion, default=None
-        Distortion of the images.
 
     Attributes
     ----------
-    n_samples : int
-        Number of rows in an epoch.
+    n_steps : int
+        Number of batches in an epoch.
     n_epochs : int
         Maximum number of epochs per call of the program: 1 for rows in chunks.
     x_dtype : dtype
@@ -176,107 +175,134 @@ class DataLoader:
 
     def __init__(
         self,
-        X: Any,
-        y: Array,
-        weight: Array,
+        sources: Sequence[Any],
+        members: Sequence[Member],
+        slots_shape: tuple[int, int, int] = (1, 1, 1),
         *,
-        rows: Array | None,
         batch_size: int,
-        n_epochs: int,
-        dtype: np.dtype[Any],
+        max_epochs: int,
         padded: bool,
-        distortion: Distortion | None = None,
     ) -> None:
-        self._X, self._y = X, y.astype(np.int32, copy=False)
-        self._weight = weight.astype(dtype, copy=False)
-        self._rows = rows
+        self.slots_shape = slots_shape
+        self._sources = sources
         self._batch_size = batch_size
-        self.x_dtype = transfer_dtype(X, dtype)
-        self._distortion = distortion
-        self._buffer: DeviceBuffer | None = None
-        self.n_samples = X.shape[0] if rows is None else len(rows)
-        row_bytes = X.shape[1] * self.x_dtype.itemsize
-        self._resident = self.n_samples * row_bytes <= _RESIDENT_BYTES
-        self.n_epochs = n_epochs if self._resident else 1
+        dtype = np.dtype(members[0].task.network.dtype)
+        self.x_dtype = transfer_dtype(sources[0], dtype)
+        n_row_groups = slots_shape[0]
+        n_samples = {m.slot.row_group: m.task.data.n_samples for m in members}
+        self.n_steps = -(-members[0].task.data.n_samples // batch_size)
+        self._n_in_batch = np.full((self.n_steps, n_row_groups), batch_size)
+        for row_group, n in n_samples.items():
+            self._n_in_batch[-1, row_group] = n - (self.n_steps - 1) * batch_size
+        row_bytes = sources[0].shape[1] * self.x_dtype.itemsize
+        n_rows = sum(X.shape[0] for X in sources)
+        self._resident = n_rows * row_bytes <= n_row_groups * _RESIDENT_BYTES
         if self._resident:
-            self._capacity = padded_length(self.n_samples)
+            max_steps = -(-padded_length(max(n_samples.values())) // batch_size)
+            item_bytes = 8 * n_row_groups + int(np.prod(slots_shape)) * dtype.itemsize
+            fitting = _CALL_BYTES // (max_steps * batch_size * item_bytes)
+            self.n_epochs = int(np.clip(fitting, 1, max_epochs))
+            self._chunk = self.n_steps
+            capacity = padded_length(n_rows)
+            n_batches = self.n_epochs * max_steps
         else:
-            batches = max(1, _CHUNK_BYTES // (row_bytes * batch_size))
-            self._capacity = batches * batch_size
-        self.n_rows = self._capacity if padded else None
-        self.n_batches: int | None = None
-        if padded:
-            self.n_batches = self.n_epochs * -(-self._capacity // batch_size)
+            self.n_epochs = 1
+            chunk = _CHUNK_BYTES // (row_bytes * n_row_groups * batch_size)
+            n_batches = self._chunk = max(1, chunk)
+            capacity = n_batches * batch_size * n_row_groups
+        self.n_rows = capacity if padded else None
+        self.n_batches = n_batches if padded else None
+        self._shape = capacity, sources[0].shape[1]
+        self._buffer: DeviceBuffer | None = None
 
-    def batches(
-        self,
-        orders: Array,
-        distortions: Sequence[tuple[np.random.Generator, float]] | None = None,
-    ) -> Iterator[Batches]:
-        """Yield the rows of some epochs, in one chunk or in several.
+    def batches(self, members: Sequence[Member], n_epochs: int) -> Iterator[Batches]:
+        """Yield the rows of the next epochs, in one chunk or in several.
 
         Parameters
         ----------
-        orders : ndarray of int of shape (n_epochs, n_samples)
-            A permutation of range(n_samples) for each epoch.
-        distortions : list of (Generator, float), default=None
-            Random numbers and strength of the distortions, for each epoch.
+        members : list of Member
+            The networks that are still trained.
+        n_epochs : int
+            At most the attribute `n_epochs`.
 
         Yields
         ------
         batches : Batches
         """
-        index = orders if self._rows is None else self._rows[orders]
+        dtype = np.dtype(members[0].task.network.dtype)
+        # One member of each row group, for what its members have in common.
+        firsts = {(m.slot.row_group,): m for m in reversed(members)}
+        rows = {s: member.state.rows(n_epochs) for s, member in firsts.items()}
+        distortion = members[0].task.distortion
+        streams = [] if distortion is None else members[0].state.distortions(n_epochs)
+        streams = list(streams)
+        for start in range(0, self.n_steps, self._chunk):
+            n_in_batch = self._n_in_batch[start : start + self._chunk]
+            first = start * self._batch_size
+            part = slice(first, first + len(n_in_batch) * self._batch_size)
+            chunk = {s: of_group[:, part] for s, of_group in rows.items()}
+            numbers = {s: member.task.data.number for s, member in firsts.items()}
+            X, index = self._on_device(chunk, numbers)
+            weight = {}
+            for m in members:
+                n = n_in_batch[:, m.slot.row_group]
+                own = m.state.weight[chunk[m.slot.row_group,]].astype(dtype)
+                weight[m.slot.index] = own / np.repeat(n, n)
+            y = {s: member.task.data.y[chunk[s]] for s, member in firsts.items()}
+            coefficients = None
+            if distortion is not None:
+                n_rows = index[0,].shape[1]
+                drawn = [distortion.coefficients(n_rows, *draw) for draw in streams]
+                coefficients = self._by_batch({(0,): np.stack(drawn)}, dtype)
+            yield Batches(
+                X,
+                self._by_batch(index, np.int32),
+                self._by_batch(y, np.int32),
+                self._by_batch(weight, dtype),
+                n_in_batch,
+                start,
+                n_epochs,
+                coefficients,
+            )
+
+    def _on_device(
+        self, rows: dict[tuple[int], Array], numbers: dict[tuple[int], int]
+    ) -> tuple[Any, dict[tuple[int], Array]]:
+        """The tensor with some rows of each row group, and their positions in it."""
         if self._buffer is None:
-            shape = self._capacity, self._X.shape[1]
-            self._buffer = DeviceBuffer(shape, self.x_dtype)
-            if self._resident:
-                every = slice(None) if self._rows is None else self._rows
-                self._buffer.fill(self._X, every)
-        X = self._buffer.tensor
+            self._buffer = DeviceBuffer(self._shape, self.x_dtype)
+            stop = 0
+            for X in self._sources if self._resident else ():
+                stop = self._buffer.fill(X, slice(None), stop)
         if self._resident:
-            yield self._batches(X, orders, index, 0, distortions)
-            return
-        for start in range(0, self.n_samples, self._capacity):
-            chunk = index[:, start : start + self._capacity]
-            in_turn = np.arange(chunk.shape[1])[None]
-            self._buffer.fill(self._X, chunk[0])
-            first = start // self._batch_size
-            yield self._batches(X, in_turn, chunk, first, distortions)
+            starts = np.cumsum([0, *(X.shape[0] for X in self._sources)])
+            index = {s: starts[numbers[s]] + of_group for s, of_group in rows.items()}
+            return self._buffer.tensor, index
+        index, stop = {}, 0
+        for s, (of_epoch,) in rows.items():
+            start = stop
+            stop = self._buffer.fill(self._sources[numbers[s]], of_epoch, start)
+            index[s] = np.arange(start, stop)[None]
+        return self._buffer.tensor, index
 
-    def _batches(
-        self,
-        X: Any,
-        positions: Array,
-        index: Array,
-        start: int,
-        distortions: Sequence[tuple[np.random.Generator, float]] | None,
-    ) -> Batches:
-        n_epochs, n_rows = index.shape
-        n_in_batch = np.full(-(-n_rows // self._batch_size), self._batch_size)
-        n_in_batch[-1] -= len(n_in_batch) * self._batch_size - n_rows
-        weight = self._weight[index] / np.repeat(n_in_batch, n_in_batch)
-        coefficients = None
-        if distortions is not None and self._distortion is not None:
-            drawn = [self._distortion.coefficients(n_rows, *d) for d in distortions]
-            coefficients = self._pad(np.stack(drawn), self._distortion.dtype)
-        return Batches(
-            X,
-            self._pad(positions, np.int32),
-            self._pad(self._y[index], np.int32),
-            self._pad(weight, self._weight.dtype),
-            n_in_batch,
-            start,
-            n_epochs,
-            coefficients,
-        )
+    def _by_batch(self, values: Mapping[Any, Array], dtype: Any) -> Array:
+        """Divide each epoch into batches, padded with zeros.
 
-    def _pad(self, values: Array, dtype: Any) -> Array:
-        """Pad each epoch to whole batches, and to a fixed number of them if padded."""
-        n_epochs, n_rows, *shape = values.shape
-        n_batches = -(-n_rows // self._batch_size)
-        length = (self.n_batches or n_epochs * n_batches) * self._batch_size
-        filled = np.zeros((length, *shape), dtype=dtype)
-        epochs = filled[: n_epochs * n_batches * self._batch_size]
-        epochs.reshape(n_epochs, -1, *shape)[:, :n_rows] = values
-        return filled
+        Parameters
+        ----------
+        values : dict
+            Arrays of shape (n_epochs, n_rows, ...), by row group or by slot.
+        dtype : dtype
+        """
+        slot, first = next(iter(values.items()))
+        n_epochs, n_rows, *inner = first.shape
+        n_steps = -(-n_rows // self._batch_size)
+        outer, n_used = self.slots_shape[: len(slot)], n_epochs * n_steps
+        shape = *outer, self._batch_size, *inner
+        every = np.zeros((self.n_batches or n_used, *shape), dtype=dtype)
+        used = every[:n_used].reshape(n_epochs, n_steps, *shape)
+        for slot, own in values.items():
+            filled = np.zeros((n_epochs, n_steps * self._batch_size, *inner), dtype)
+            filled[:, : own.shape[1]] = own
+            used[:, :, *slot] = filled.reshape(n_epochs, n_steps, -1, *inner)
+        return every

@@ -185,13 +185,16 @@ class TrainingProgram:
         return [copy_of(variable) for variable in self.optimizer.variables]
 
     def average_weights(self) -> None:
-        """Replace the weights by the optimizer's moving average of them."""
+        """Replace the weights by their moving average where the optimizer keeps it."""
         self.update_model()
-        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        if self.spec.optimizer.averages:
+            self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def averaged_arrays(self) -> list[Array]:
-        """Moving averages of the weights, as layer arrays."""
+        """As `arrays`, of the moving averages where the optimizer keeps them."""
         current = self.arrays()
+        if not self.spec.optimizer.averages:
+            return current
         self.average_weights()
         averaged = self.arrays()
         assign(self._variables, current)
@@ -209,19 +212,15 @@ class TrainingProgram:
         if not self.spec.optimizer.follows_schedule:
             self.optimizer.learning_rate.assign(rate)
 
-    def seed_dropout(self, rng: np.random.Generator) -> None:
-        """Seed every dropout layer from `rng`."""
-        for state in self._seeds:
-            state.assign(rng.integers(2**32, size=2, dtype=np.uint32))
-
     # Training
 
     def run(
         self,
         batches: Batches,
         learning_rates: Array,
-        alpha: float,
-        label_smoothing: float,
+        alpha: Array,
+        label_smoothing: Array,
+        seeds: Array,
     ) -> Array:
         """Train on some batches.
 
@@ -229,45 +228,49 @@ class TrainingProgram:
         ----------
         batches : Batches
             The mean of the weights of all rows of the training set is 1.
-        learning_rates : ndarray of shape (n_epochs, n_batches_per_epoch)
+        learning_rates : ndarray of shape (n_epochs, n_batches_per_epoch, 1, 1, 1)
             Learning rate of each step.
-        alpha, label_smoothing : float
+        alpha, label_smoothing : ndarray of shape (1, 1, 1)
+        seeds : ndarray of uint32 of shape (n_dropouts, 2)
+            Seed of each dropout layer at the start of the epoch.
 
         Returns
         -------
-        losses : ndarray of shape (n_epochs,)
+        losses : ndarray of shape (n_epochs, 1, 1, 1)
             Sum over the batches of the batch's loss times its number of rows.
         """
+        if batches.start == 0:
+            assign(self._seeds, seeds)
         n_per_epoch = len(batches.n_in_batch)
-        steps = np.zeros((len(batches.index) // self.spec.batch_size, 2))
-        used = steps[: batches.n_epochs * n_per_epoch]
-        used = used.reshape(batches.n_epochs, n_per_epoch, 2)
-        used[..., 0] = learning_rates
-        used[..., 1] = batches.n_in_batch
-        scalars = np.array([alpha, label_smoothing])
+        n_steps = batches.n_epochs * n_per_epoch
+        steps = np.zeros((len(batches.index), 2))
+        steps[:n_steps, 0] = learning_rates.ravel()
+        steps[:n_steps, 1] = np.tile(batches.n_in_batch[:, 0], batches.n_epochs)
+        scalars = np.array([alpha.item(), label_smoothing.item()])
         with np.errstate(over="ignore"):  # the loss will not be finite
             steps, scalars = (
                 a.astype(self.spec.network.dtype) for a in (steps, scalars)
             )
         tf = self._tf
+        parts = batches.index, batches.y, batches.weight
         arguments = [
             batches.X,
-            *map(tf.constant, (batches.index, batches.y, batches.weight)),
+            *(tf.constant(part.ravel()) for part in parts),
             tf.constant(steps),
             tf.constant(n_per_epoch, tf.int32),
             tf.constant(scalars),
         ]
         if batches.coefficients is not None:
-            arguments.append(tf.constant(batches.coefficients))
+            shape = batches.coefficients.shape
+            arguments.append(tf.constant(batches.coefficients.reshape(-1, *shape[-2:])))
         if not self._model_is_behind:
             self._weights.read_model()
         if self._function is None:
             self._prepare(arguments)
-        n_steps = tf.constant(batches.n_epochs * n_per_epoch, tf.int32)
-        losses = self._function(self._updated, [n_steps, *arguments])
+        losses = self._function(self._updated, [tf.constant(n_steps), *arguments])
         self._model_is_behind = True
         per_epoch: Array = losses.numpy()[: batches.n_epochs].astype(np.float64)
-        return per_epoch
+        return per_epoch.reshape(-1, 1, 1, 1)
 
     def _prepare(self, arguments: list[Any]) -> None:
         """Trace and compile, by training on no batches."""

@@ -23,6 +23,9 @@ class TrainingData:
         Indices of the rows of X to train on; None for all.
     validation : tuple of (X, y, weight), default=None
         Validation rows; `weight` is an ndarray or None.
+    number : int, default=0
+        Number of the data set: tasks of equal numbers that are trained together have
+        equal X.
     """
 
     X: Any
@@ -30,6 +33,7 @@ class TrainingData:
     weight: Array
     rows: Array | None = None
     validation: tuple[Any, Array, Array | None] | None = None
+    number: int = 0
 
     @property
     def n_samples(self) -> int:

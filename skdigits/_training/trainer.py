@@ -1,7 +1,8 @@
-"""The training loop of one network.
+"""The training loop of one or more networks, and the training of a single one.
 
-A `DataLoader` hands rows to a `TrainingProgram`, in which Keras trains; a
-`TrainerState` keeps count. Callbacks and the progress bar are notified of each epoch.
+A `DataLoader` hands rows to a program; a `TrainerState` for each network keeps count.
+A single network is trained by Keras itself, and callbacks and the progress bar are
+notified of each epoch.
 """
 
 import threading
@@ -18,6 +19,7 @@ from skdigits._network import Array
 from skdigits._sklearn_compat import EpochReporter
 from skdigits._training.cost_model import (
     effective_batch_size,
+    epoch_seconds,
     epochs_per_call,
     is_worth_compiling,
 )
@@ -25,7 +27,114 @@ from skdigits._training.data_loader import DataLoader
 from skdigits._training.program import ProgramSpec, TrainingProgram
 from skdigits._training.program_cache import programs
 from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
-from skdigits._training.trainer_state import TrainerState
+from skdigits._training.trainer_state import Member, TrainerState
+
+
+class Trainer:
+    """Runs the epochs of one or more networks with a program.
+
+    Parameters
+    ----------
+    members : list of Member
+        The networks.
+    loader : DataLoader
+    program : object
+        Its method `run` trains on `Batches`.
+    stopped : threading.Event or None
+        Set by another thread to end training early.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        loader: DataLoader,
+        program: Any,
+        stopped: threading.Event | None,
+    ) -> None:
+        self.members = members
+        self.loader = loader
+        self.program = program
+        self.stopped = stopped
+        # Dropout is seeded at the start of every epoch.
+        has_dropout = any(any(m.task.network.dropout) for m in members)
+        self.max_epochs = 1 if has_dropout else loader.n_epochs
+
+    def train_epochs(self) -> None:
+        """Train every network until its last epoch or a stopping rule."""
+        while active := [member for member in self.members if not member.is_done]:
+            if self.stopped is not None and self.stopped.is_set():
+                return
+            self._train_some(active)
+
+    def _train_some(self, active: list[Member]) -> None:
+        """Train until weights or losses are needed, and use them."""
+        states = [member.state for member in active]
+        n_epochs = min(s.max_iter - s.n_epochs for s in states)
+        looks = any(state.looks_between_epochs for state in states)
+        n_epochs = min(n_epochs, 1 if looks else self.max_epochs)
+        self._begin_epochs()
+        losses = self._run(active, n_epochs)
+        for member in active:
+            own = losses[:, *member.slot.index] / member.task.data.n_samples
+            try:
+                member.state.add_epochs(own.tolist(), self.loader.n_steps)
+            except ValueError as error:
+                self._diverged(member, error)
+        self._validate([m for m in active if m.outcome is None])
+        self._end_epochs(n_epochs)
+        for member in active:
+            if member.outcome is None:
+                state = member.state
+                state.stopped = state.stopped or state.is_over()
+        self._finish([m for m in active if m.outcome is None and m.is_done])
+
+    def _run(self, active: list[Member], n_epochs: int) -> Array:
+        """Train some epochs; return losses, (n_epochs, *slots_shape)."""
+        shape = self.loader.slots_shape
+        alpha, smoothing = np.zeros(shape), np.zeros(shape)
+        rates = np.zeros((n_epochs, self.loader.n_steps, *shape))
+        for member in active:
+            slot, state = member.slot.index, member.state
+            alpha[slot] = state.alpha
+            smoothing[slot] = member.task.params.label_smoothing
+            for ahead in range(n_epochs):
+                rates[ahead, :, *slot] = state.rates(self.loader.n_steps, ahead)
+        seeds = np.concatenate([m.state.dropout_seeds() for m in self.members])
+        losses: Any = 0
+        for batches in self.loader.batches(active, n_epochs):
+            some = slice(batches.start, batches.start + len(batches.n_in_batch))
+            losses = losses + self.program.run(
+                batches, rates[:, some], alpha, smoothing, seeds
+            )
+        total: Array = losses
+        return total
+
+    def _validate(self, members: list[Member]) -> None:
+        validated = [m for m in members if m.task.data.validation is not None]
+        if not validated:
+            return
+        for member, arrays in zip(validated, self._weights(validated), strict=True):
+            try:
+                member.state.validate(arrays)
+            except ValueError as error:
+                self._diverged(member, error)
+
+    def _weights(self, members: list[Member]) -> list[list[Array]]:
+        """Weights to predict with of some networks, as layer arrays."""
+        raise NotImplementedError
+
+    def _diverged(self, member: Member, error: ValueError) -> None:
+        """End the training of a network whose numbers are no longer finite."""
+        raise error
+
+    def _begin_epochs(self) -> None:
+        """Called before some epochs."""
+
+    def _end_epochs(self, n_epochs: int) -> None:
+        """Called after some epochs, before stopping rules."""
+
+    def _finish(self, members: list[Member]) -> None:
+        """Called with the networks whose training has ended."""
 
 
 def train(
@@ -35,7 +144,7 @@ def train(
     reporter: EpochReporter | None = None,
     stopped: threading.Event | None = None,
 ) -> TrainingResult:
-    """Train a network.
+    """Train one network.
 
     Parameters
     ----------
@@ -63,20 +172,15 @@ def train(
     optimizer, rate = choose_optimizer(keras, params)
     if incremental and task.checkpoint.learning_rate is not None:
         rate = task.checkpoint.learning_rate
-    state = TrainerState(task, rate, incremental)
-    n_samples = task.data.n_samples
-    batch_size = effective_batch_size(params, n_samples)
+    member = Member(TrainerState(task, rate, incremental))
     compiled = is_worth_compiling(task, incremental)
+    batch_size = effective_batch_size(params, task.data.n_samples)
     loader = DataLoader(
-        task.data.X,
-        task.data.y,
-        state.weight,
-        rows=task.data.rows,
+        [task.data.X],
+        [member],
         batch_size=batch_size,
-        n_epochs=epochs_per_call(task, batch_size),
-        dtype=np.dtype(network.dtype),
+        max_epochs=epochs_per_call(epoch_seconds(task)),
         padded=compiled,
-        distortion=distortion,
     )
     spec = ProgramSpec(
         network,
@@ -95,7 +199,7 @@ def train(
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
         program.set_learning_rate(rate)
-        return Trainer(state, loader, program, reporter, stopped).train()
+        return _NetworkTrainer(member, loader, program, reporter, stopped).train()
 
 
 def _optimizer_state(
@@ -140,131 +244,93 @@ def _check_callbacks(keras: Any, callbacks: Sequence[Any] | None) -> None:
             )
 
 
-class Trainer:
-    """Runs the epochs of one training with a program."""
+class _NetworkTrainer(Trainer):
+    """Trains one network, and notifies callbacks and the progress bar."""
 
     def __init__(
         self,
-        state: TrainerState,
+        member: Member,
         loader: DataLoader,
         program: TrainingProgram,
         reporter: EpochReporter | None,
         stopped: threading.Event | None,
     ) -> None:
-        self.state = state
+        super().__init__([member], loader, program, stopped)
+        self.state = member.state
+        self.params = member.task.params
         self.reporter = reporter
-        self.params = state.task.params
-        self.loader = loader
-        self.program = program
-        self.stopped = stopped
         self.last_rate = program.learning_rate
-
-    def train(self) -> TrainingResult:
-        """Train until the last epoch, a stopping rule, a callback or Ctrl-C."""
-        program = self.program
-        n_steps = -(-self.loader.n_samples // program.spec.batch_size)
-        callbacks = load_keras().callbacks.CallbackList(
+        self.callbacks = load_keras().callbacks.CallbackList(
             list(self.params.callbacks or ()),
             model=program.model,
             epochs=self.state.max_iter,
-            steps=n_steps,
+            steps=loader.n_steps,
             verbose=0,
         )
+        if self.callbacks.callbacks or reporter:
+            self.max_epochs = 1
+
+    def train(self) -> TrainingResult:
+        """Train until the last epoch, a stopping rule, a callback or Ctrl-C."""
         try:
             interrupted = False
             try:
-                callbacks.on_train_begin()
-                self._train_epochs(callbacks, n_steps)
+                self.callbacks.on_train_begin()
+                with _progress_bar(self.params.verbose, self.state.max_iter) as show:
+                    self.show = show
+                    self.train_epochs()
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=2)
                 interrupted = True
-            result = self._finish(callbacks)
+            result = self._result()
             result.interrupted = interrupted
             return result
         finally:
-            for callback in callbacks.callbacks:
+            for callback in self.callbacks.callbacks:
                 callback._model = None  # the program is used by other fits
 
-    def _train_epochs(self, callbacks: Any, n_steps: int) -> None:
-        state, program = self.state, self.program
-        watched = callbacks.callbacks or state.looks_between_epochs or self.reporter
-        # Dropout is seeded at the start of every epoch.
-        one_by_one = watched or any(program.spec.network.dropout)
-        max_epochs = 1 if one_by_one else self.loader.n_epochs
-        with _progress_bar(self.params.verbose, state.max_iter) as show:
-            while state.n_epochs < state.max_iter:
-                epoch = state.n_epochs
-                callbacks.on_epoch_begin(epoch)
-                if callbacks.callbacks:
-                    self._follow_learning_rate()
-                if self.reporter is not None:
-                    self.reporter.begin_epoch()
-                n_epochs = min(max_epochs, state.max_iter - epoch)
-                logs = self._train_some(n_epochs, n_steps)
-                show(n_epochs, logs)
-                if callbacks.callbacks:
-                    program.update_model()
-                    self.last_rate = program.learning_rate
-                callbacks.on_epoch_end(epoch, logs)
-                stop = program.model.stop_training
-                if self.stopped is not None:
-                    stop |= self.stopped.is_set()
-                if self.reporter is not None:
-                    stop |= self.reporter.end_epoch(self._current_result)
-                if stop or state.is_over():
-                    state.stopped = True
-                    return
+    def _begin_epochs(self) -> None:
+        self.callbacks.on_epoch_begin(self.state.n_epochs)
+        if self.callbacks.callbacks:
+            rate = self.program.learning_rate
+            if rate != self.last_rate:  # set by a callback
+                self.state.learning_rate.override(rate)
+        if self.reporter is not None:
+            self.reporter.begin_epoch()
 
-    def _follow_learning_rate(self) -> None:
-        """Keep a learning rate that a callback has set."""
-        rate = self.program.learning_rate
-        if rate != self.last_rate:
-            self.state.learning_rate.override(rate)
-
-    def _train_some(self, n_epochs: int, n_steps: int) -> dict[str, float]:
-        """Train some epochs in one call; return the logs of the last one."""
+    def _end_epochs(self, n_epochs: int) -> None:
         state, program = self.state, self.program
-        if any(program.spec.network.dropout):
-            program.seed_dropout(state.dropout_stream())
-        rates = np.stack([state.rates(n_steps, ahead) for ahead in range(n_epochs)])
-        orders = np.stack([state.row_order(ahead) for ahead in range(n_epochs)])
-        distortions = None
-        if state.task.distortion is not None:
-            distortions = list(state.distortions(n_epochs))
-        losses: Any = 0
-        for batches in self.loader.batches(orders, distortions):
-            some = slice(batches.start, batches.start + len(batches.n_in_batch))
-            losses = losses + program.run(
-                batches, rates[:, some], state.alpha, self.params.label_smoothing
-            )
-        state.add_epochs((losses / self.loader.n_samples).tolist(), n_steps)
         logs = {"loss": state.loss_curve[-1]}
         if state.task.data.validation is not None:
-            val_loss, val_score = state.validate(self._arrays_to_predict_with())
-            logs.update(val_loss=val_loss, val_accuracy=val_score)
-        return logs
+            logs["val_loss"] = state.validation_losses[-1]
+            logs["val_accuracy"] = state.validation_scores[-1]
+        self.show(n_epochs, logs)
+        if self.callbacks.callbacks:
+            program.update_model()
+            self.last_rate = program.learning_rate
+        self.callbacks.on_epoch_end(state.n_epochs - n_epochs, logs)
+        state.stopped = program.model.stop_training
+        if self.reporter is not None:
+            state.stopped |= self.reporter.end_epoch(self._current_result)
 
     def _current_result(self) -> TrainingResult:
         """The result, had training stopped now."""
-        return self.state.finish(self._arrays_to_predict_with())
+        return self.state.finish(self.program.averaged_arrays())
 
-    def _arrays_to_predict_with(self) -> list[Array]:
-        if self.program.spec.optimizer.averages:
-            return self.program.averaged_arrays()
-        return self.program.arrays()
+    def _weights(self, members: list[Member]) -> list[list[Array]]:
+        return [self.program.averaged_arrays()]
 
-    def _finish(self, callbacks: Any) -> TrainingResult:
+    def _result(self) -> TrainingResult:
         program = self.program
-        unaveraged = kept = averaged = program.arrays()
+        unaveraged = program.arrays()
         optimizer = None
         if self.params.warm_start or self.state.incremental:
             optimizer = program.optimizer_arrays()
-        if program.spec.optimizer.averages:
-            program.average_weights()
-            kept = averaged = program.arrays()
-        if callbacks.callbacks:
+        program.average_weights()
+        kept = averaged = program.arrays()
+        if self.callbacks.callbacks:
             program.update_model()
-            callbacks.on_train_end()
+            self.callbacks.on_train_end()
             kept = program.arrays()
         touched = any(
             not np.array_equal(a, b, equal_nan=True)

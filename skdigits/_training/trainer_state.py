@@ -5,6 +5,7 @@ passes it their losses and weights.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,38 @@ from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
 
 # Tolerance if `tol` is None and a rule needs one: the default of scikit-learn.
 _DEFAULT_TOL = 1e-4
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Position of a network in a program.
+
+    A row group is a set of networks that are trained on the same rows in the same
+    order. It has blocks, and a block holds one or more networks.
+
+    Parameters
+    ----------
+    row_group, block, number : int
+        Its row group, its block in the row group, its number in the block.
+    offsets : tuple of int
+        Its first unit in each hidden layer of the block; empty if it has the program
+        to itself.
+    """
+
+    row_group: int = 0
+    block: int = 0
+    number: int = 0
+    offsets: tuple[int, ...] = ()
+
+    @property
+    def index(self) -> tuple[int, int, int]:
+        """Index into arrays with one entry per network."""
+        return self.row_group, self.block, self.number
+
+    @property
+    def block_index(self) -> tuple[int, int]:
+        """Index into arrays with one entry per block."""
+        return self.row_group, self.block
 
 
 class TrainerState:
@@ -86,19 +119,23 @@ class TrainerState:
         """Whether weights or losses are needed after every epoch."""
         return bool(self._stopping or self.task.data.validation)
 
-    def row_order(self, ahead: int = 0) -> Array:
-        """Order of the rows, `ahead` epochs after the next."""
-        n_samples = self.task.data.n_samples
+    def rows(self, n_epochs: int) -> Array:
+        """Rows of X in the order of each of the next epochs, (n_epochs, n_samples)."""
+        data, seed = self.task.data, self.task.checkpoint.seed
+        rows = np.arange(data.n_samples) if data.rows is None else data.rows
         if not self.task.params.shuffle:
-            return np.arange(n_samples)
-        number = len(self.loss_curve) + ahead
-        return random_stream(self.task.checkpoint.seed, ROW_ORDER, number).permutation(
-            n_samples
+            return np.tile(rows, (n_epochs, 1))
+        streams = (
+            random_stream(seed, ROW_ORDER, len(self.loss_curve) + ahead)
+            for ahead in range(n_epochs)
         )
+        return np.stack([rows[stream.permutation(len(rows))] for stream in streams])
 
-    def dropout_stream(self) -> np.random.Generator:
-        """Random numbers of dropout in the next epoch."""
-        return random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
+    def dropout_seeds(self) -> Array:
+        """Seed of each dropout layer in the next epoch, (n_dropouts, 2)."""
+        rng = random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
+        n_dropouts = np.count_nonzero(self.task.network.dropout)
+        return rng.integers(2**32, size=(n_dropouts, 2), dtype=np.uint32)
 
     def distortions(self, n_epochs: int) -> Iterator[tuple[np.random.Generator, float]]:
         """Random numbers and strength of distortions in each of the next epochs."""
@@ -236,6 +273,35 @@ class TrainerState:
             f"learning rate (it is {self.learning_rate.current:g}), or scale X, for "
             "digits to the range 0 to 1 (with `rescale=1/255` for images of 0 to 255)."
         )
+
+
+@dataclass
+class Member:
+    """A network that a program trains.
+
+    Parameters
+    ----------
+    state : TrainerState
+    slot : Slot
+    outcome : TrainingResult or Exception, default=None
+        The result of its training, or the error that ended it.
+    """
+
+    state: TrainerState
+    slot: Slot = Slot()
+    outcome: TrainingResult | Exception | None = None
+
+    @property
+    def task(self) -> TrainingTask:
+        """Its task."""
+        return self.state.task
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its training has ended."""
+        state = self.state
+        ended = state.stopped or state.n_epochs >= state.max_iter
+        return self.outcome is not None or ended
 
 
 def _normalize(weight: Array, rows: Array | None) -> tuple[Array, float]:

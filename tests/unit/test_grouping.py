@@ -46,7 +46,7 @@ def make_task(fold=0, sizes=(3,), dropout=(), batch_norm=False, seed=0, **params
         batch_norm=batch_norm,
     )
     params = DigitMLPClassifier(**{"max_iter": 5, **params})
-    data = TrainingData(X, np.arange(n_rows) % 3, np.ones(n_rows))
+    data = TrainingData(X, np.arange(n_rows) % 3, np.ones(n_rows), number=fold)
     return TrainingTask(network, params, data, Checkpoint.start(network, seed))
 
 
@@ -85,10 +85,10 @@ def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
         assert len(group.tasks) == len(group.packing.slots) == len(members)
         assert len({shaping(task) for task in members}) == 1
         assert group.penalized or not any(task.params.alpha for task in members)
-        for member, task, source, slot in zip(
-            members, group.tasks, group.source_of, group.packing.slots, strict=True
+        for member, task, slot in zip(
+            members, group.tasks, group.packing.slots, strict=True
         ):
-            assert group.sources[source] is member.data.X
+            assert group.sources[task.data.number] is member.data.X
             assert task.data.X is None
             assert member.data.X is not None
             assert task.params is member.params

@@ -60,21 +60,22 @@ def test_random_streams_depend_on_seed_purpose_and_number_only(keys, random):
 
 @given(st.integers(1, 50), st.integers(0, 2**31), st.integers(0, 5))
 def test_the_order_of_rows_depends_on_the_epoch_only(n_rows, seed, epoch):
-    ahead = make_state(n_rows, seed).row_order(epoch)
-    np.testing.assert_array_equal(np.sort(ahead), np.arange(n_rows))
+    ahead = make_state(n_rows, seed).rows(epoch + 1)
+    assert ahead.shape == (epoch + 1, n_rows)
+    np.testing.assert_array_equal(np.sort(ahead[epoch]), np.arange(n_rows))
     later = make_state(n_rows, seed)
     later.add_epochs([1.0] * epoch, n_steps=1)
-    np.testing.assert_array_equal(later.row_order(), ahead)
+    np.testing.assert_array_equal(later.rows(1)[0], ahead[epoch])
 
 
 def test_rows_keep_their_order_without_shuffle():
     state = make_state(7, shuffle=False)
-    np.testing.assert_array_equal(state.row_order(3), np.arange(7))
+    np.testing.assert_array_equal(state.rows(3), [np.arange(7)] * 3)
 
 
 def test_order_is_of_the_rows_to_train_on():
-    order = make_state(9, rows=np.array([1, 4, 8])).row_order()
-    assert sorted(order) == [0, 1, 2]
+    [order] = make_state(9, rows=np.array([1, 4, 8])).rows(1)
+    assert sorted(order) == [1, 4, 8]
 
 
 # Weights
