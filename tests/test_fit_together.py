@@ -1,5 +1,6 @@
 """Functions of scikit-learn inside `fit_together`, held against separate fits."""
 
+import dataclasses
 import re
 import threading
 import warnings
@@ -36,7 +37,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import DigitMLPClassifier, fit_together
-from skdigits._together import backend
+from skdigits._together import backend, grouping
+from skdigits._training import cost_model
 from skdigits.augmentation import RandomDistortion
 
 
@@ -46,10 +48,18 @@ def classifier(**params):
     return DigitMLPClassifier(**{**defaults, **params})
 
 
+@pytest.fixture(autouse=True)
+def together(monkeypatch):
+    """Networks that share rows are one program, also where it would take longer."""
+    monkeypatch.setattr(grouping, "_seconds", lambda parts, n_threads: len(parts))
+
+
 @pytest.fixture
 def compiled(monkeypatch):
     """XLA compiles every program, however few its steps."""
-    monkeypatch.setattr("skdigits._training.cost_model._WORTH_COMPILING", 0)
+    free = dataclasses.replace(cost_model.COMPILED, making=0)
+    monkeypatch.setattr(cost_model, "COMPILED", free)
+    monkeypatch.setattr(grouping, "_forms_of_program", lambda tasks: [True])
 
 
 @pytest.fixture
@@ -58,9 +68,9 @@ def groups(monkeypatch):
     sizes = []
     make_groups = backend.make_groups
 
-    def note(tasks, *args):
+    def note(tasks, *args, **options):
         sizes.append(len(tasks))
-        return make_groups(tasks, *args)
+        return make_groups(tasks, *args, **options)
 
     monkeypatch.setattr(backend, "make_groups", note)
     return sizes
@@ -220,7 +230,7 @@ def test_groups_in_threads(digits, groups, compiled, request, monkeypatch):
     if compiled:
         request.getfixturevalue("compiled")
     monkeypatch.setattr("skdigits._together.grouping._GROUP_BYTES", 100_000)
-    monkeypatch.setattr("skdigits._training.cost_model._WORTH_A_THREAD", 1e-9)
+    monkeypatch.setattr(cost_model, "_BUILDING", 1e-9)
     monkeypatch.setattr("joblib.cpu_count", lambda: 3)
     grid = {
         "hidden_layer_sizes": [(5, 5), (20, 10), (7, 20)],

@@ -1,5 +1,6 @@
 """The compiled training, held against plain Keras and against worked examples."""
 
+import dataclasses
 import gc
 from contextlib import nullcontext
 
@@ -13,6 +14,7 @@ from tensorflow.python.eager.context import context
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from skdigits import DigitMLPClassifier, fit_together
+from skdigits._training import cost_model
 from skdigits._training.program_cache import programs
 
 # Keras draws the seeds of a model's layers.
@@ -58,7 +60,8 @@ def test_trains_as_keras_does_on_the_same_batches(
     # the last one partial.
     n_epochs = 4
     if compiled:
-        monkeypatch.setattr("skdigits._training.cost_model._WORTH_COMPILING", 0)
+        free = dataclasses.replace(cost_model.COMPILED, making=0)
+        monkeypatch.setattr(cost_model, "COMPILED", free)
     X, y = digits
     X = X.astype(np.float64)
     params = {"solver": solver, "shuffle": False, "random_state": 0}

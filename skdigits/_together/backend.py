@@ -342,10 +342,11 @@ class TogetherBackend(ParallelBackendBase):
         """
         tasks = [call.task for call in calls]
         number_data_sets(tasks)
-        groups = make_groups(tasks, self._n_workers)
         if self._n_workers == 1:
+            groups = make_groups(tasks, joblib.cpu_count())
             outcomes = train_groups([group for group, _ in groups])
         else:
+            groups = make_groups(tasks, self._n_workers, n_groups=self._n_workers)
             with joblib.parallel_config(**self._outer):
                 outcomes = joblib.Parallel()(
                     joblib.delayed(_train_remotely)(group, *_shared_sources(group))

@@ -1,7 +1,7 @@
-"""Groups of tasks that one program trains together.
+"""Groups of tasks that are trained by one program, and programs of single tasks.
 
 Networks whose programs would differ (in depth, activation, optimizer, batch size and
-so on) cannot be in one group. All others are, as far as memory allows.
+so on) cannot be in one group. All others can, as far as memory allows.
 """
 
 import dataclasses
@@ -15,11 +15,17 @@ from skdigits._keras.loading import load_keras
 from skdigits._keras.optimizers import choose_optimizer
 from skdigits._together.packing import Packing, pack
 from skdigits._training.cost_model import (
+    COMPILED,
+    GROUP_COMPILED,
+    GROUP_PLAIN,
+    PLAIN,
     effective_batch_size,
+    epoch_seconds,
     is_worth_compiling,
-    step_seconds,
+    parallel_seconds,
 )
 from skdigits._training.data_loader import transfer_dtype
+from skdigits._training.trainer import SharedProgram
 
 # Bytes of weights, gradients, optimizer variables and activations of a group. Every
 # step reads all of them, so a group that fits into the processor's cache is faster, and
@@ -41,6 +47,8 @@ class TaskGroup:
         The slot of each task.
     compiled, penalized, same_rate : bool
         As in GroupSpec. Equal in groups that can share a program.
+    shared : SharedProgram, default=None
+        Program of a single task.
     """
 
     sources: list
@@ -49,6 +57,7 @@ class TaskGroup:
     compiled: bool
     penalized: bool
     same_rate: bool
+    shared: SharedProgram | None = None
 
     @property
     def batch_size(self):
@@ -60,23 +69,41 @@ class TaskGroup:
         return -(-self.tasks[0].data.n_samples // self.batch_size)
 
     @property
+    def costs(self):
+        """Costs of its program."""
+        if len(self.tasks) == 1:
+            return COMPILED if self.compiled else PLAIN
+        return GROUP_COMPILED if self.compiled else GROUP_PLAIN
+
+    @property
     def epoch_seconds(self):
-        """Estimated seconds per epoch."""
-        sizes = sizes_of_block(self.tasks[0].network, self.packing)
-        n_blocks = self.packing.n_row_groups * self.packing.n_blocks
-        return self.n_steps * step_seconds(sizes, self.batch_size, n_blocks=n_blocks)
+        """Estimated seconds of an epoch."""
+        if len(self.tasks) == 1:
+            return epoch_seconds(self.tasks[0], self.costs)
+        return self.n_steps * self.costs.step_seconds(
+            sizes_of_block(self.tasks[0].network, self.packing),
+            self.batch_size,
+            n_blocks=self.packing.n_row_groups * self.packing.n_blocks,
+        )
+
+    @property
+    def seconds(self):
+        """Estimated seconds of the training."""
+        return self.epoch_seconds * self.tasks[0].params.max_iter
 
 
-def make_groups(tasks, n_groups=1):
-    """Divide tasks into groups that are trained together.
+def make_groups(tasks, n_threads, n_groups=1):
+    """Divide tasks into groups, one for each program that is run.
 
     Parameters
     ----------
     tasks : list of TrainingTask
         Tasks for which `can_be_grouped` is True. Those with equal `data.number` share
         their rows.
+    n_threads : int
+        Number of groups that can be trained at a time.
     n_groups : int, default=1
-        Minimum number of groups, to be trained in parallel.
+        Minimum number of groups.
 
     Returns
     -------
@@ -89,42 +116,95 @@ def make_groups(tasks, n_groups=1):
         alike[_group_key(keras, task)].append(index)
     groups = []
     for indices in alike.values():
-        groups += _split(keras, tasks, indices, -(-n_groups // len(alike)))
+        some = [tasks[index] for index in indices]
+        parts = _split(keras, some, n_threads, -(-n_groups // len(alike)))
+        groups += [(group, [indices[n] for n in numbers]) for group, numbers in parts]
+    _share_programs(keras, [group for group, _ in groups if len(group.tasks) == 1])
     return groups
 
 
-def _split(keras, tasks, indices, n_groups):
-    """Groups of one shape, made of tasks that have a key in common."""
-    some = [tasks[index] for index in indices]
-    packing = _pack(some)
-    if packing.n_row_groups == len(some):
-        # No rows are shared, which is what makes one program for all of them faster.
-        shape = (1, 1)
-    else:
-        shape = _shape_of_group(some[0], packing, n_groups)
-    tiles = defaultdict(list)
-    for number, slot in enumerate(packing.slots):
-        tiles[slot.row_group // shape[0], slot.block // shape[1]].append(number)
+def _split(keras, tasks, n_threads, n_groups):
+    """Groups of tasks that have a key in common, in the form that takes less time.
+
+    One program for many tasks is made once, and joins the first layers of networks that
+    share rows. The program of a single task has less to do in a step, and several can
+    run at a time.
+    """
+    packing = _pack(tasks)
+    alone = _parts(keras, tasks, [[number] for number in range(len(tasks))])
+    _share_programs(keras, [group for group, _ in alone])
+    forms = [alone]
+    if packing.n_row_groups < len(tasks):
+        shape = _shape_of_group(tasks[0], packing, n_groups)
+        tiles = defaultdict(list)
+        for number, slot in enumerate(packing.slots):
+            tiles[slot.row_group // shape[0], slot.block // shape[1]].append(number)
+        forms += [
+            _parts(keras, tasks, tiles.values(), packing, shape, compiled)
+            for compiled in _forms_of_program(tasks)
+        ]
+    return min(forms, key=lambda parts: _seconds(parts, n_threads))
+
+
+def _forms_of_program(tasks):
+    """Whether the program of many tasks may be compiled, and whether it need not be."""
+    if any(tasks[0].network.dropout):
+        # A compiled program draws other numbers for dropout.
+        return [is_worth_compiling(tasks[:1])]
+    return [False, True]
+
+
+def _parts(keras, tasks, tiles, packing=None, shape=None, compiled=False):
+    """A group for each tile, a list of numbers of tasks."""
     rates = {
         (task.params.learning_rate, choose_optimizer(keras, task.params)[1])
-        for task in some
+        for task in tasks
     }
-    common = {
-        "compiled": is_worth_compiling(
-            some[0], n_networks=1 if any(some[0].network.dropout) else len(some)
-        ),
-        "penalized": any(task.params.alpha > 0 for task in some),
-        # One that adapts soon differs from the others.
-        "same_rate": len(rates) == 1 and some[0].params.learning_rate != "adaptive",
-    }
-    groups = []
-    for numbers in tiles.values():
-        members = [some[number] for number in numbers]
+    parts = []
+    for numbers in tiles:
+        members = [tasks[number] for number in numbers]
         # Blocks too large to share a program's time need not share its shape.
-        part = _pack(members) if shape == (1, 1) else packing.part(shape, numbers)
-        group = TaskGroup(*_without_rows(members), part, **common)
-        groups.append((group, [indices[number] for number in numbers]))
-    return groups
+        whole = packing is None or shape == (1, 1)
+        group = TaskGroup(
+            *_without_rows(members),
+            _pack(members) if whole else packing.part(shape, numbers),
+            compiled=compiled,
+            penalized=any(task.params.alpha > 0 for task in tasks),
+            # One that adapts soon differs from the others.
+            same_rate=len(rates) == 1 and tasks[0].params.learning_rate != "adaptive",
+        )
+        parts.append((group, numbers))
+    return parts
+
+
+def _seconds(parts, n_threads):
+    """Estimated seconds to make the programs of groups, and to train."""
+    groups = [group for group, _ in parts]
+    programs = {
+        (len(group.tasks) == 1, group.compiled, group.packing.shape): group.costs.making
+        for group in groups
+    }
+    seconds = sum(group.seconds for group in groups)
+    return sum(programs.values()) + parallel_seconds(seconds, len(groups), n_threads)
+
+
+def _share_programs(keras, groups):
+    """Let single tasks that differ only in rows and epochs share a program."""
+    alike = defaultdict(list)
+    for group in groups:
+        [task], [X] = group.tasks, group.sources
+        alike[_program_key(keras, task, X), task.network].append(group)
+    for some in alike.values():
+        tasks = [group.tasks[0] for group in some]
+        # A compiled program draws other numbers for dropout.
+        users = tasks[:1] if any(tasks[0].network.dropout) else tasks
+        compiled = is_worth_compiling(users)
+        for group in some:
+            group.compiled = compiled
+        seconds = max(group.epoch_seconds for group in some)
+        n_rows = max(group.sources[0].shape[0] for group in some)
+        for group in some:
+            group.shared = SharedProgram(compiled, seconds, n_rows)
 
 
 def _shape_of_group(task, packing, n_groups):
@@ -179,21 +259,28 @@ def can_be_grouped(task):
 
 def _group_key(keras, task):
     """Key that the tasks of a group share."""
-    params, network, data = task.params, task.network, task.data
-    optimizer, _ = choose_optimizer(keras, params)
-    batch_size = effective_batch_size(params, data.n_samples)
-    dropout = any(network.dropout)
+    network, data = task.network, task.data
+    batch_size = effective_batch_size(task.params, data.n_samples)
     return (
+        _program_key(keras, task, data.X),
         dataclasses.replace(network, hidden_layer_sizes=(), dropout=()),
         len(network.hidden_layer_sizes),
-        optimizer,
-        params.max_iter,
-        batch_size,
+        task.params.max_iter,
         -(-data.n_samples // batch_size),  # steps in an epoch
-        transfer_dtype(data.X, network.dtype).name,
+    )
+
+
+def _program_key(keras, task, X):
+    """Key that tasks share if one program can train them, all or one at a time."""
+    params, network = task.params, task.network
+    dropout = any(network.dropout)
+    return (
+        choose_optimizer(keras, params)[0],
+        effective_batch_size(params, task.data.n_samples),
+        transfer_dtype(X, network.dtype).name,
         dropout,
         # A compiled program draws other numbers for dropout.
-        dropout and is_worth_compiling(task),
+        dropout and is_worth_compiling([task]),
     )
 
 

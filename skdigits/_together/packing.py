@@ -41,6 +41,11 @@ class Packing:
     widths: tuple[int, ...]
     slots: tuple[Slot, ...]
 
+    @property
+    def shape(self):
+        """All but the slots, which a program depends on."""
+        return self.n_row_groups, self.n_blocks, self.n_networks, self.widths
+
     def part(self, shape, networks):
         """Part of the packing with some networks, if it is divided into equal parts.
 

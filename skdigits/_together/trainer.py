@@ -45,10 +45,8 @@ def train_groups(groups):
 
 
 def _threads_for(groups):
-    seconds = sum(
-        group.epoch_seconds * group.tasks[0].params.max_iter for group in groups
-    )
-    return min(len(groups), joblib.cpu_count(), worthwhile_threads(seconds))
+    worthwhile = worthwhile_threads(sum(group.seconds for group in groups))
+    return min(len(groups), joblib.cpu_count(), worthwhile)
 
 
 def train_group(group, stopped=None):
@@ -67,16 +65,17 @@ def train_group(group, stopped=None):
     """
     try:
         if len(group.tasks) == 1:
-            return [_train_alone(group.tasks[0], group.sources, stopped)]
+            return [_train_alone(group.tasks[0], group.sources, stopped, group.shared)]
         return _train_as_one(group, stopped)
     except Exception as error:
         return [error] * len(group.tasks)
 
 
-def _train_alone(task, sources, stopped):
+def _train_alone(task, sources, stopped, shared=None):
     data = dataclasses.replace(task.data, X=sources[task.data.number], number=0)
     try:
-        return train(dataclasses.replace(task, data=data), stopped=stopped)
+        task = dataclasses.replace(task, data=data)
+        return train(task, stopped=stopped, shared=shared)
     except Exception as error:
         return error
 

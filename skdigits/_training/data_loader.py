@@ -160,6 +160,8 @@ class DataLoader:
         Maximum number of epochs per call of the program.
     padded : bool
         Whether all `Batches` have the same shape, for a compiled program.
+    min_rows : int, default=0
+        Number of rows that the program has at least, to be shared with larger data.
 
     Attributes
     ----------
@@ -182,6 +184,7 @@ class DataLoader:
         batch_size: int,
         max_epochs: int,
         padded: bool,
+        min_rows: int = 0,
     ) -> None:
         self.slots_shape = slots_shape
         self._sources = sources
@@ -195,10 +198,11 @@ class DataLoader:
         for row_group, n in n_samples.items():
             self._n_in_batch[-1, row_group] = n - (self.n_steps - 1) * batch_size
         row_bytes = sources[0].shape[1] * self.x_dtype.itemsize
-        n_rows = sum(X.shape[0] for X in sources)
+        n_rows = max(min_rows, sum(X.shape[0] for X in sources))
         self._resident = n_rows * row_bytes <= n_row_groups * _RESIDENT_BYTES
         if self._resident:
-            max_steps = -(-padded_length(max(n_samples.values())) // batch_size)
+            most = max(min_rows, *n_samples.values())
+            max_steps = -(-padded_length(most) // batch_size)
             item_bytes = 8 * n_row_groups + int(np.prod(slots_shape)) * dtype.itemsize
             fitting = _CALL_BYTES // (max_steps * batch_size * item_bytes)
             self.n_epochs = int(np.clip(fitting, 1, max_epochs))

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from skdigits._keras.optimizers import choose_optimizer
 from skdigits._network import Array
 from skdigits._sklearn_compat import EpochReporter
 from skdigits._training.cost_model import (
+    COMPILED,
+    PLAIN,
     effective_batch_size,
     epoch_seconds,
     epochs_per_call,
@@ -28,6 +31,25 @@ from skdigits._training.program import ProgramSpec, TrainingProgram
 from skdigits._training.program_cache import programs
 from skdigits._training.task import Checkpoint, TrainingResult, TrainingTask
 from skdigits._training.trainer_state import Member, TrainerState
+
+
+@dataclass(frozen=True)
+class SharedProgram:
+    """Properties of a program that trains networks of equal shapes, one at a time.
+
+    Parameters
+    ----------
+    compiled : bool
+        Whether XLA compiles it.
+    epoch_seconds : float
+        Estimated seconds of an epoch of the largest task.
+    min_rows : int, default=0
+        Number of rows of the largest task.
+    """
+
+    compiled: bool
+    epoch_seconds: float
+    min_rows: int = 0
 
 
 class Trainer:
@@ -143,6 +165,7 @@ def train(
     incremental: bool = False,
     reporter: EpochReporter | None = None,
     stopped: threading.Event | None = None,
+    shared: SharedProgram | None = None,
 ) -> TrainingResult:
     """Train one network.
 
@@ -156,6 +179,8 @@ def train(
         Notified of each epoch.
     stopped : threading.Event, default=None
         Set by another thread to end training early.
+    shared : SharedProgram, default=None
+        Properties of the program if tasks of other sizes share it.
 
     Returns
     -------
@@ -173,14 +198,18 @@ def train(
     if incremental and task.checkpoint.learning_rate is not None:
         rate = task.checkpoint.learning_rate
     member = Member(TrainerState(task, rate, incremental))
-    compiled = is_worth_compiling(task, incremental)
+    if shared is None:
+        compiled = is_worth_compiling([task], incremental=incremental)
+        costs = COMPILED if compiled else PLAIN
+        shared = SharedProgram(compiled, epoch_seconds(task, costs))
     batch_size = effective_batch_size(params, task.data.n_samples)
     loader = DataLoader(
         [task.data.X],
         [member],
         batch_size=batch_size,
-        max_epochs=epochs_per_call(epoch_seconds(task)),
-        padded=compiled,
+        max_epochs=epochs_per_call(shared.epoch_seconds),
+        padded=shared.compiled,
+        min_rows=shared.min_rows,
     )
     spec = ProgramSpec(
         network,
@@ -188,7 +217,7 @@ def train(
         batch_size,
         x_dtype=loader.x_dtype.name,
         penalized=params.alpha > 0,
-        compiled=compiled,
+        compiled=shared.compiled,
         floatx=keras.config.floatx(),
         n_epochs=loader.n_epochs,
         n_rows=loader.n_rows,

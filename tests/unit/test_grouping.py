@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skdigits import DigitMLPClassifier
 from skdigits._network.architecture import Network
+from skdigits._together import grouping
 from skdigits._together.grouping import can_be_grouped, make_groups
 from skdigits._training.task import Checkpoint, TrainingData, TrainingTask
 
@@ -78,7 +79,7 @@ def shaping(task):
 
 @given(st.lists(tasks(), min_size=1, max_size=12), st.integers(1, 4))
 def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
-    groups = make_groups(tasks, n_groups)
+    groups = make_groups(tasks, 2, n_groups)
     assert sorted(n for _, numbers in groups for n in numbers) == [*range(len(tasks))]
     for group, numbers in groups:
         members = [tasks[number] for number in numbers]
@@ -103,11 +104,12 @@ def test_every_training_is_in_one_group_with_its_rows(tasks, n_groups):
         assert len(set(map(id, group.sources))) == len(group.sources)
 
 
-def test_arguments_of_a_program_may_differ_within_a_group():
+def test_arguments_of_a_program_may_differ_within_a_group(monkeypatch):
     tasks = [make_task()]
     tasks += [make_task(**{name: values[1]}) for name, values in OTHERS.items()]
     tasks += [make_task(sizes=(30,)), make_task(seed=1), make_task(fold=1)]
-    [(group, numbers)] = make_groups(tasks)
+    monkeypatch.setattr(grouping, "_seconds", lambda parts, n_threads: len(parts))
+    [(group, numbers)] = make_groups(tasks, 1)
     assert sorted(numbers) == list(range(len(tasks)))
     assert not group.same_rate
     assert len(group.sources) == 2
@@ -118,7 +120,7 @@ def test_arguments_of_a_program_may_differ_within_a_group():
 @pytest.mark.parametrize("name", SHAPING)
 def test_parameters_that_shape_a_program_separate_groups(name):
     one, other = (make_task(**{name: value}) for value in SHAPING[name])
-    assert len(make_groups([one, other])) == 2
+    assert len(make_groups([one, other], 1)) == 2
 
 
 def test_networks_that_are_trained_alone():
@@ -137,8 +139,37 @@ def test_networks_that_are_trained_alone():
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_there_is_a_group_for_every_worker(n_tasks, n_workers):
-    groups = make_groups([make_task(seed=n) for n in range(n_tasks)], n_workers)
+    groups = make_groups(
+        [make_task(seed=n) for n in range(n_tasks)], n_workers, n_groups=n_workers
+    )
     assert len(groups) >= min(n_workers, n_tasks)
     # All but the last have one shape, so that they share a program.
     packings = [group.packing for group, _ in groups]
     assert len({(p.n_row_groups, p.n_blocks, p.widths) for p in packings}) == 1
+
+
+def numbers_of_groups(tasks, n_threads=1):
+    """The tasks of each group."""
+    return sorted(numbers for _, numbers in make_groups(tasks, n_threads))
+
+
+def test_networks_that_share_no_rows_have_programs_of_their_own():
+    tasks = [make_task(seed=seed, max_iter=1000) for seed in range(4)]
+    assert numbers_of_groups(tasks) == [[0], [1], [2], [3]]
+
+
+def test_many_networks_that_share_rows_are_one_program():
+    tasks = [make_task(sizes=(size,), max_iter=1000) for size in range(2, 30)]
+    assert len(make_groups(tasks, 2)) <= 2
+
+
+def test_two_networks_of_equal_shape_run_side_by_side_if_there_are_threads():
+    tasks = [make_task(alpha=alpha, max_iter=50) for alpha in (0.0, 0.1)]
+    assert numbers_of_groups(tasks, n_threads=2) == [[0], [1]]
+
+
+def test_single_tasks_of_other_sizes_share_a_program():
+    tasks = [make_task(fold, max_iter=4 + fold) for fold in (0, 2)]
+    (one, _), (other, _) = make_groups(tasks, 2)
+    assert one.shared == other.shared
+    assert one.shared.min_rows == 70
