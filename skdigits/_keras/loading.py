@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from skdigits._keras.compile_cache import enable_compile_cache
+
 _NOISE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
@@ -81,6 +83,7 @@ def load_keras() -> Any:
         )
     if "keras" not in sys.modules:
         _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
+        enable_compile_cache()
         with quiet_tensorflow():
             _import_keras()
     keras = importlib.import_module("keras")  # waits for a thread that imports it
