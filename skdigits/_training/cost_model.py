@@ -116,7 +116,7 @@ def is_worth_compiling(
     Parameters
     ----------
     tasks : list of TrainingTask
-        The trainings that use the program, one at a time.
+        The fits that use the program, one at a time.
     incremental : bool, default=False
     """
     saved = 0.0
