@@ -52,6 +52,8 @@ OUTSIDE = [
         "without_tensorflow",
     )
 ]
+# scikit-learn's own tests of its searches and curves.
+SKLEARN = "sklearn.model_selection.tests"
 IN_PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
@@ -120,6 +122,18 @@ VARIANTS = {
     ),
     "path-with-space-and-umlaut": Variant(OUTSIDE),
     "port-8787-taken": Variant(["tests/test_backends.py"], context=taken_port),
+    "sklearn-searches": Variant(
+        [f"{SKLEARN}.test_{name}" for name in ("search", "validation")],
+        options=[
+            "-p",
+            "tests.sklearn_searches",
+            "-n",
+            "0",
+            "-c",
+            os.devnull,
+            "--pyargs",
+        ],
+    ),
     "no-network": Variant(OUTSIDE, prefix=namespace("--net", "ip link set lo up")),
 }
 

@@ -523,3 +523,46 @@ def test_partial_fit_in_parallel(digits):
     with fit_together():
         together = joblib.Parallel()(joblib.delayed(train)(seed) for seed in (0, 1))
     assert_allclose(together, [train(0), train(1)], atol=1e-12)
+
+
+# Configurations drawn at random
+
+
+def drawn_task(rng, X, y):
+    """A classifier and its rows. Few combinations of parameters shape a program."""
+    shape = [
+        {"activation": "relu", "solver": "adam", "batch_size": 32},
+        {"activation": "tanh", "solver": "sgd", "dropout": (0.0, 0.2, 0.1)},
+    ]
+    clf = classifier(
+        hidden_layer_sizes=[(6, 5), (12, 9)][rng.integers(2)],
+        **shape[rng.integers(2)],
+        alpha=float(rng.choice([0.0, 0.1])),
+        learning_rate=str(rng.choice(["constant", "cosine", "adaptive"])),
+        learning_rate_init=float(rng.uniform(0.001, 0.01)),
+        label_smoothing=float(rng.choice([0.0, 0.1])),
+        class_weight=[None, "balanced"][rng.integers(2)],
+        early_stopping=bool(rng.integers(2)),
+        n_iter_no_change=1,
+        random_state=int(rng.integers(2)),
+    )
+    rows = np.arange(len(X)) if rng.integers(2) else np.arange(0, len(X), 2)
+    return clf, X[rows], y[rows]
+
+
+def test_sixty_drawn_configurations(digits):
+    rng = np.random.default_rng(0)
+    tasks = [drawn_task(rng, *digits) for _ in range(60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with fit_together():
+            together = joblib.Parallel()(
+                joblib.delayed(clone(clf).fit)(X, y) for clf, X, y in tasks
+            )
+        alone = [clf.fit(X, y) for clf, X, y in tasks]
+    for one, other in zip(together, alone, strict=True):
+        for name in ("coefs_", "intercepts_"):
+            for a, b in zip(getattr(one, name), getattr(other, name), strict=True):
+                assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+        assert one.n_iter_ == other.n_iter_
+        assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-12)
