@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _CannotStartError as error:
         print(f"skdigits: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
+        sys.stdout = None  # or Python would report the error again at exit
+        return 1
 
 
 class _CannotStartError(Exception):
@@ -89,8 +92,6 @@ def _probability(text):
 
 def _read(arguments):
     """Read all images, and report those that cannot be read."""
-    from tqdm import tqdm
-
     if arguments.figure and len(arguments.images) > 1:
         raise _CannotStartError(
             f"--figure draws one IMAGE. Got {len(arguments.images)} instead. Call it "
@@ -99,21 +100,21 @@ def _read(arguments):
     estimator = _load_model(arguments.model)
     failed = False
     several = len(arguments.images) > 1
-    for image in tqdm(arguments.images, disable=not several, unit="image", leave=False):
+    for image in arguments.images:
         try:
             reading = _read_one(image, estimator, arguments)
         except (OSError, ValueError, ImportError, MemoryError) as error:
             failed = True
             message = str(error) or type(error).__name__
-            tqdm.write(f"skdigits: {_one_line(image, message)}", file=sys.stderr)
+            print(f"skdigits: {_one_line(image, message)}", file=sys.stderr)
             answer = {"file": image, "error": message} if arguments.json else None
         else:
             answer = {"file": image} | _as_json(reading) if arguments.json else reading
         if arguments.json:
-            tqdm.write(json.dumps(answer), file=sys.stdout)
+            print(json.dumps(answer), flush=True)
         elif answer is not None:
             heading = f"==> {image} <==\n" if several else ""
-            tqdm.write(heading + (answer.text or "(no digits)"), file=sys.stdout)
+            print(heading + (answer.text or "(no digits)"), flush=True)
     return int(failed)
 
 

@@ -57,7 +57,7 @@ def pytest_pyfunc_call(pyfuncitem):
         pytest.skip("looks for the caller of a method in the call stack of one thread")
     try:
         pyfuncitem.obj(**arguments)
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
         pytest.skip(f"needs another classifier: {error!r:.80}")
     with fit_together():
         pyfuncitem.obj(**arguments)

@@ -36,4 +36,10 @@ def run_python(*arguments, env=None, **settings):
 
 def code_blocks(page):
     """The Python code of a Markdown file, one text for each block."""
-    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    return [code for code, _ in code_and_output(page)]
+
+
+def code_and_output(page):
+    """The Python code of each block, and the output that the page shows after it."""
+    block = r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?"
+    return re.findall(block, page.read_text("utf-8"), re.DOTALL)
