@@ -243,6 +243,38 @@ _SEARCHES = {
 }
 
 
+# Who fits on several sets of rows, and how.
+_RESAMPLERS = {
+    "skdigits": ("skdigits", {"together": True}),
+    "skdigits, separate fits": ("skdigits", {}),
+    "MLPClassifier": ("MLPClassifier", {}),
+}
+
+
+def resampling(row, repeats):
+    """Measure a function of scikit-learn, each in a process that has its library."""
+    answers = {name: [] for name in _RESAMPLERS}
+    for _ in range(repeats):
+        for name, (peer, settings) in _RESAMPLERS.items():
+            with Worker(peer) as worker:
+                worker.call("import_library")
+                call = {**row.settings, **settings}
+                answers[name].append(worker.call("resampling", **call))
+    return answers
+
+
+def _resampling_row(function, work, target, epochs=20):
+    return Row(
+        function.replace("_", " "),
+        f"{work}, {epochs} epochs, compiling included; for skdigits in `fit_together`",
+        list(_RESAMPLERS),
+        resampling,
+        {"skdigits, separate fits": 0.9, "MLPClassifier": target},
+        repeats=3,
+        settings={"function": function, "epochs": epochs},
+    )
+
+
 def search(row, repeats):
     """Measure whole searches, each in a process that has imported its library."""
     answers = {name: [] for name in _SEARCHES}
@@ -497,4 +529,12 @@ ROWS = {
         },
         repeats=3,
     ),
+    "folds": _resampling_row("cross_val_score", "`cross_val_score`, 5 folds", 3),
+    "folds-100": _resampling_row(
+        "cross_val_score", "`cross_val_score`, 5 folds", 5, epochs=100
+    ),
+    "learning-curve": _resampling_row(
+        "learning_curve", "`learning_curve`, 5 sizes and 5 folds", 3
+    ),
+    "bagging": _resampling_row("bagging", "`BaggingClassifier` of 20 networks", 6),
 }

@@ -74,6 +74,28 @@ def cross_validation(peer, *, epochs=20):
     return {"seconds": seconds, "accuracy": float(scores.mean())}
 
 
+def resampling(peer, *, function, together=False, epochs=20):
+    """A function of scikit-learn that fits one classifier on several sets of rows."""
+    from sklearn.ensemble import BaggingClassifier
+    from sklearn.model_selection import cross_val_score, learning_curve
+    from sklearn.pipeline import make_pipeline
+
+    X, y = data.reference_job()
+    estimator = MAKERS[peer](epochs=epochs)
+    # In a Pipeline, the members of an ensemble get their rows instead of weights, of
+    # which MLPClassifier cannot take all.
+    call = {
+        "cross_val_score": lambda: cross_val_score(estimator, X, y, cv=5),
+        "learning_curve": lambda: learning_curve(estimator, X, y, cv=5),
+        "bagging": lambda: BaggingClassifier(
+            make_pipeline("passthrough", estimator), 20, random_state=0
+        ).fit(X, y),
+    }[function]
+    with _context(together):
+        _, seconds = _timed(call)
+    return {"seconds": seconds}
+
+
 def search(peer, *, together=False, n_jobs=None, epochs=20):
     """A grid search over twelve hidden sizes and five folds; accuracy is the best."""
     from sklearn.model_selection import GridSearchCV
