@@ -130,7 +130,7 @@ def test_dask(digits, expected, dask_client, context):
     assert_allclose(scores(search), expected, atol=1e-12)
 
 
-def test_dask_has_one_group_per_worker(digits, dask_client):
+def test_dask_has_a_group_for_every_worker(digits, dask_client):
     distributed = pytest.importorskip("distributed")
     with (
         distributed.get_task_stream(client=dask_client) as stream,
@@ -139,7 +139,7 @@ def test_dask_has_one_group_per_worker(digits, dask_client):
     ):
         make_search().fit(*digits)
     tasks = [task for task in stream.data if "batch_of" in task["key"]]
-    assert len(tasks) == 2
+    assert len(tasks) >= 2
     assert {task["worker"] for task in tasks} == set(dask_client.ncores())
 
 
