@@ -1,12 +1,18 @@
-"""Accuracy of reading photographs: `python -m benchmarks.photographs FOLDER`.
+"""Accuracy of reading photographs: `python -m benchmarks.photographs FOLDER...`.
 
-The folder contains images and `photos.json`, a list of objects with the keys `file`,
-`rows` (strings of digits), `layout` ("page" or "single") and `source_repo`. Rows and
-digits are matched in order, by the alignment with the fewest edits.
+A folder contains images and `photos.json`, a list of objects with the keys `file`,
+`rows` (strings of digits), `layout` ("page", "line", "form", "single" or "none"),
+`touching` and `source_repo`, or `repo`. Rows and digits are matched in order, by the
+alignment with the fewest edits. A folder without it contains a folder of images of
+single digits for each label; of the others, none shows digits.
+
+`--split choose` is for choices and `--split report` for the figures of the guide: each
+source belongs to one of them, by the hash of its name.
 """
 
 import argparse
 import functools
+import hashlib
 import json
 import shutil
 import subprocess
@@ -146,12 +152,18 @@ def main():
         prog="python -m benchmarks.photographs",
         description="Accuracy of reading photographs.",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--split", choices=["choose", "report"], help="default: both")
     parser.add_argument(
         "--peers", action="store_true", help="also measure Tesseract and plain resizing"
     )
     args = parser.parse_args()
-    pages = json.loads((args.folder / "photos.json").read_text("utf-8"))
+    pages = [
+        page
+        for folder in args.folders
+        for page in load_pages(folder)
+        if args.split in (None, split_of(page))
+    ]
     readers = {"skdigits": ours, "skdigits, unsure digits too": unsure_too}
     if args.peers:
         readers["resized to 28 x 28"] = resized
@@ -160,30 +172,62 @@ def main():
         else:
             print("Tesseract is not installed: apt-get install tesseract-ocr")
     for name, reader in readers.items():
-        report(name, reader, pages, args.folder)
+        report(name, reader, pages)
 
 
-def report(name, reader, pages, folder):
-    """Print a line for each image, each source, and all of them."""
+def load_pages(folder):
+    """The images of a folder: objects of its `photos.json` with complete paths."""
+    if (folder / "photos.json").exists():
+        pages = json.loads((folder / "photos.json").read_text("utf-8"))
+        return [page | {"file": str(folder / page["file"])} for page in pages]
+    return [
+        {"file": str(path), "rows": [label] if digit else [], "repo": str(path.stem)}
+        | {"layout": "single" if digit else "none"}
+        for label, digit, path in (
+            (path.parent.name, path.parent.name.isdigit(), path)
+            for path in sorted(folder.glob("*/*"))
+            if path.parent.name.isdigit() or path.parent.name == "blank"
+        )
+    ]
+
+
+def source_of(page):
+    return page.get("source_repo") or page.get("repo", "")
+
+
+def split_of(page):
+    """The half of the sources that an image belongs to."""
+    odd = hashlib.sha256(source_of(page).encode()).digest()[0] % 2
+    return "report" if odd else "choose"
+
+
+def kind_of(page):
+    touching = page.get("touching") and page["layout"] == "line"
+    return "touching" if touching else page.get("layout", "page")
+
+
+def report(name, reader, pages):
+    """Print a line for each image, each source, and each kind of image."""
     print(f"\n{name}\n{'':40}{'digits':>8}{'found':>8}{'false':>8}{'read':>8}  whole")
     sources, total = {}, {}
     for page in pages:
         try:
-            read = reader(str(folder / page["file"]), page)
+            read = reader(page["file"], page)
         except ImageError as error:
             print(f"{page['file']}: {error}")
             read = []
         result = score(page["rows"], read)
         note = "" if result.whole else f"   {' '.join(read)}"
-        _print(page["file"], result, note)
+        _print(Path(page["file"]).name, result, note)
         for sums, key in [
-            (sources, page.get("source_repo", "")),
-            (total, f"all {page.get('layout', 'page')}s"),
+            (sources, source_of(page)),
+            (total, f"kind: {kind_of(page)}"),
         ]:
             sums[key] = sums.get(key, Score()) + result
     print("by source")
-    for key, result in [*sources.items(), *total.items()]:
-        _print(key, result)
+    for key, result in [*sources.items(), *sorted(total.items())]:
+        wrong = result.digits - result.read + result.false
+        _print(key, result, f"   {1 - wrong / max(1, result.digits):7.1%}")
 
 
 def _print(name, result, note=""):
