@@ -9,7 +9,8 @@ from skdigits.images._errors import (
 )
 from skdigits.images._loading import load_image
 from skdigits.images._normalize import normalize_digit
-from skdigits.images._read import DigitReading, PageReading, read_digits
+from skdigits.images._page_reading import DigitReading, NumberReading, PageReading
+from skdigits.images._read import read_digits
 from skdigits.images._segmentation import DigitRegion, find_digits
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "DigitRegion",
     "ImageError",
     "ImageTooLargeError",
+    "NumberReading",
     "PageReading",
     "SeveralDigitsError",
     "find_digits",

@@ -28,7 +28,10 @@ _WINDOW_PIXELS = 20
 # Percentiles of ink: the first is 0 on paper, where ink covers less than half of the
 # window, and that of its absolute value, times the second number, is the noise.
 _PAPER_PERCENTILE = 30
-_NOISE_PERCENTILE, _NOISE_SCALE = 40, 1.25
+_NOISE_PERCENTILE, _NOISE_SCALE = 25, 2.05
+
+# Maximum noise, relative to its median over the image.
+_MAX_NOISE = 2.0
 
 # Ink is darker than its paper by at least this share of the paper's brightness, and by
 # this many times the noise.
@@ -78,16 +81,10 @@ _MIN_PAPER_SHARE = 0.6
 class Background:
     """The paper of an image.
 
-    Attributes
-    ----------
-    light_ink : bool
-        Whether ink is lighter than paper; `paper` is that of the inverted image then.
-    paper : ndarray of float32 of shape (height, width)
-        Brightness with strokes filled in, at a lower resolution.
-    window : float or None
-        Width of the window in which the paper is measured. None for the whole image.
-    sheet : ndarray of bool of shape (height, width) or None
-        Where the paper is, at a lower resolution. None for everywhere.
+    `paper` is its brightness with strokes filled in, that of the inverted image if
+    ink is lighter, and `sheet` is where it is, or None for everywhere; both at a lower
+    resolution. `window` is the width of the window in which it is measured, None for
+    the whole image.
     """
 
     light_ink: bool
@@ -96,19 +93,11 @@ class Background:
     sheet: Mask | None = None
 
 
-def page_background(grey: FloatImage) -> Background:
-    """Estimate the paper of a page.
+def page_background(grey: FloatImage, invert: bool = False) -> Background:
+    """Estimate the paper of a page; with `invert`, for ink of the other tone.
 
     Whether ink is lighter than paper is decided by narrow strokes: the border does not
     show it, because photographs are darker there.
-
-    Parameters
-    ----------
-    grey : ndarray of float32 of shape (height, width)
-
-    Returns
-    -------
-    Background
     """
     edges, thin, wide = make_levels(grey)
     dark_window, light_window = _window(wide), _window(1 - wide)
@@ -118,7 +107,7 @@ def page_background(grey: FloatImage) -> Background:
     # The grain of a table and the edges of the paper are not strokes.
     inside = resize(sheet.astype(np.float32), small.shape)
     inside = ndimage.minimum_filter(inside, _NARROW, mode="nearest") > 0.99
-    if has_light_ink(_strokes(small)[inside]):
+    if has_light_ink(_strokes(small)[inside]) != invert:
         return Background(True, _fill_ink(1 - edges, light_window), light_window)
     if dark_window > _PAGE_WINDOW:
         paper = _fill_ink(edges, dark_window)
@@ -139,21 +128,10 @@ def divide_by_paper(
 ) -> tuple[FloatImage, FloatImage]:
     """Divide an image by its paper, which removes light and shadows.
 
-    Parameters
-    ----------
-    grey : ndarray of float32 of shape (height, width)
-    background : Background
-    smoothing : float
-        Standard deviation of the Gaussian that removes noise, as a part of the longer
-        side.
-
-    Returns
-    -------
-    ink : ndarray of float32 of shape (height, width)
-        How much darker than its paper each pixel is (lighter for light ink): 0 for
-        paper to 1 for black, and below 0 for pixels brighter than the paper.
-    min_ink : ndarray of float32 of shape (height, width)
-        Where `ink` is more than this it is not noise.
+    `smoothing` is the standard deviation of the Gaussian that removes noise, as a part
+    of the longer side. Returns how much darker than its paper each pixel is (lighter
+    for light ink): 0 for paper to 1 for black, below 0 for pixels brighter than the
+    paper; and for each pixel the amount above which it is not noise.
     """
     if background.light_ink:
         grey = 1 - grey
@@ -168,6 +146,8 @@ def divide_by_paper(
     noise = _NOISE_SCALE * _percentile(
         np.abs(ink), _NOISE_PERCENTILE, background.window
     )
+    # Strokes are not noise.
+    noise = np.minimum(noise, _MAX_NOISE * np.median(noise))
     min_ink = np.maximum(_MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)
     return ink, resize(min_ink, ink.shape)
 

@@ -86,19 +86,8 @@ def load_image(source: ImageLike) -> FloatImage:
 def load_page(source: ImageLike, max_pixels: int) -> tuple[FloatImage, tuple[int, int]]:
     """Load an image, a large JPEG at a lower resolution to save time and memory.
 
-    Parameters
-    ----------
-    source : str, path-like, file object, PIL.Image.Image or array-like
-        As in `load_image`.
-    max_pixels : int
-        Number of pixels of the longer side that suffices.
-
-    Returns
-    -------
-    grey : ndarray of float32 of shape (height, width)
-        As returned by `load_image`, or with fewer pixels.
-    shape : tuple of int
-        Height and width of the original image, EXIF orientation applied.
+    `max_pixels` of the longer side suffice. Returns grey levels as `load_image`, or
+    with fewer pixels, and the shape of the original image, EXIF orientation applied.
     """
     if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
         return _from_file(source, max_pixels)

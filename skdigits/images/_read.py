@@ -1,119 +1,24 @@
 """Read the digits of a page: find them and classify them."""
 
-from dataclasses import dataclass
 from math import isqrt
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.images._loading import ImageLike
-from skdigits.images._segmentation import DigitRegion, find_digits
+from skdigits.images._page_reading import DigitReading, NumberReading, PageReading
+from skdigits.images._segmentation import segment
 from skdigits.pretrained._digit_reader import digit_network
-
-# Stands for a digit that is unsure or cut.
-_UNSURE = "?"
-
-
-@dataclass(frozen=True, eq=False)
-class DigitReading(DigitRegion):
-    """A digit read from a page.
-
-    Parameters
-    ----------
-    box : tuple of int
-        Bounding box in pixels of the page: top, left, bottom and right, of which bottom
-        and right are exclusive.
-    row : int
-        Index of its row, from 0 at the top.
-    column : int
-        Index in its row, from 0 at the left.
-    image : ndarray of uint8 of shape (28, 28)
-        The digit in the format of MNIST, as passed to the classifier: 0 for paper to
-        255 for ink.
-    status : {"ok", "unsure", "cut"}
-        "unsure" if `confidence` is too low, "cut" if the border of the page cuts
-        through the digit.
-    label : object
-        The most probable class, also if the digit is unsure or cut.
-    confidence : float
-        Probability of `label`, in [0, 1].
-    probabilities : ndarray of float of shape (n_classes,)
-        Probability of each class, in the order of the `classes_` of the classifier.
-
-    See Also
-    --------
-    read_digits : Read the digits of a page.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdigits.images import read_digits
-    >>> page = np.ones((200, 300))
-    >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
-    >>> digit = read_digits(page).digits[1]
-    >>> digit.label, digit.status, digit.box
-    (1, 'ok', (60, 150, 120, 158))
-    """
-
-    __module__ = "skdigits.images"
-
-    label: object
-    confidence: float
-    probabilities: NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class PageReading:
-    """The digits read from a page.
-
-    Parameters
-    ----------
-    digits : list of DigitReading
-        The digits in reading order.
-
-    Attributes
-    ----------
-    rows : list of str
-        The labels of each row, with a question mark for digits that are unsure or cut.
-    text : str
-        The rows as one text, one line per row.
-
-    See Also
-    --------
-    read_digits : Read the digits of a page.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdigits.images import read_digits
-    >>> page = np.ones((200, 300))
-    >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
-    >>> read_digits(page).text
-    '11'
-    """
-
-    __module__ = "skdigits.images"
-
-    digits: list[DigitReading]
-
-    @property
-    def rows(self) -> list[str]:
-        """The labels of each row."""
-        rows = [""] * (self.digits[-1].row + 1 if self.digits else 0)
-        for digit in self.digits:
-            rows[digit.row] += str(digit.label) if digit.status == "ok" else _UNSURE
-        return rows
-
-    @property
-    def text(self) -> str:
-        """The rows as one text, one line per row."""
-        return "\n".join(self.rows)
 
 
 def read_digits(
-    image: ImageLike, estimator: Any = None, *, min_confidence: float = 0.5
+    image: ImageLike,
+    estimator: Any = None,
+    *,
+    min_confidence: float = 0.5,
+    orientation: Literal["auto", 0, 90, 180, 270] = "auto",
 ) -> PageReading:
     """Read the digits of a photographed or scanned page.
 
@@ -126,8 +31,12 @@ def read_digits(
         Fitted classifier with `predict_proba`. Its features are the pixels of images of
         28 x 28 pixels, or of their central 20 x 20 pixels, from 0 for paper to 255 for
         ink. None for the classifier of :func:`skdigits.pretrained.load_digit_reader`.
+        That classifier decides in any case where digits are; `estimator` labels them.
     min_confidence : float, default=0.5
         Digits with a lower confidence get the status "unsure", in [0, 1].
+    orientation : {"auto", 0, 90, 180, 270}, default="auto"
+        Angle in degrees by which the image is turned clockwise before it is read. For
+        "auto", the angle of the best reading if the reading without a turn is doubtful.
 
     Returns
     -------
@@ -140,7 +49,7 @@ def read_digits(
         If the image cannot be read, see :func:`load_image`.
     ValueError
         If the estimator has another number of features or no `predict_proba`, or if
-        `min_confidence` is not in [0, 1].
+        `min_confidence` or `orientation` is invalid.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -163,17 +72,21 @@ def read_digits(
         raise ValueError(
             f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
         )
-    if estimator is None:
-        estimator, side = digit_network(), 28
-    else:
-        side = image_side(estimator)
-    regions = find_digits(image)
-    if not regions:
-        return PageReading([])
-    images = np.stack([region.image for region in regions])
-    probabilities = estimator.predict_proba(_central_pixels(images, side))
+    if orientation not in ("auto", 0, 90, 180, 270):
+        raise ValueError(
+            f"orientation must be 'auto', 0, 90, 180 or 270. Got {orientation!r} "
+            "instead."
+        )
+    side = None if estimator is None else image_side(estimator)
+    found = segment(image, orientation)
+    probabilities, classes = found.probabilities, digit_network().classes_
+    if side is not None:
+        classes = estimator.classes_
+        if found.regions:
+            images = np.stack([region.image for region in found.regions])
+            probabilities = estimator.predict_proba(_central_pixels(images, side))
     digits = []
-    for region, own in zip(regions, probabilities, strict=True):
+    for region, own in zip(found.regions, probabilities, strict=True):
         best = own.argmax()
         unsure = region.status == "ok" and own[best] < min_confidence
         digit = DigitReading(
@@ -182,12 +95,27 @@ def read_digits(
             column=region.column,
             image=region.image,
             status="unsure" if unsure else region.status,
-            label=estimator.classes_[best].item(),
+            label=classes[best].item(),
             confidence=float(own[best]),
             probabilities=own,
         )
         digits.append(digit)
-    return PageReading(digits)
+    numbers = [
+        _number([digits[index] for index in span], column)
+        for span, column in found.numbers
+    ]
+    return PageReading(digits, numbers, found.orientation)
+
+
+def _number(digits: list[DigitReading], column: int) -> NumberReading:
+    tops, lefts, bottoms, rights = zip(*(digit.box for digit in digits), strict=True)
+    return NumberReading(
+        text="".join(map(str, digits)),
+        box=(min(tops), min(lefts), max(bottoms), max(rights)),
+        confidence=min(digit.confidence for digit in digits),
+        line=digits[0].row,
+        column=column,
+    )
 
 
 def image_side(estimator: Any) -> int:

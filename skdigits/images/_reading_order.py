@@ -1,29 +1,24 @@
-"""Reading order: rows of digits from top to bottom, digits from left to right."""
+"""Reading order: lines from top to bottom, and the numbers of each line."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.images._boxes import Box, lengths
 
-# Rows of digits rise or fall by at most this many pixels per pixel.
+# Lines rise or fall by at most this many pixels per pixel.
 _MAX_SLOPE = 0.3
+
+# A gap separates two numbers if it is wider than this, relative to the height of the
+# digits, and than this many times the narrow gaps of the line; and in any case if it is
+# wider than the last number, relative to the height.
+_MIN_GAP, _MIN_GAP_RATIO, _MAX_GAP = 0.55, 1.8, 2.0
 
 
 def to_rows(boxes: Sequence[Box]) -> list[list[int]]:
-    """Arrange boxes in rows.
-
-    Parameters
-    ----------
-    boxes : list of tuples of slices
-        Rows and columns of each box.
-
-    Returns
-    -------
-    list of list of int
-        For each row from top to bottom, indices of its boxes from left to right.
-    """
+    """Indices of the boxes of each row, from top to bottom and left to right."""
     if not boxes:
         return []
     y, x = (
@@ -56,3 +51,50 @@ def _slope(
             slopes.append((y[nearest] - y[index]) / right[nearest])
     slope = np.median(slopes) if slopes else 0.0
     return float(np.clip(slope, -_MAX_SLOPE, _MAX_SLOPE))
+
+
+def to_numbers(rows: Sequence[Sequence[Box]]) -> list[tuple[range, int]]:
+    """Divide rows of boxes into numbers at wide gaps.
+
+    Returns for each number the indices of its boxes, counted through all rows, and the
+    index of its column: numbers that overlap horizontally share a column. If two of a
+    row would, it is the index in the row.
+    """
+    numbers: list[tuple[range, int]] = []
+    places = []
+    first = 0
+    for row, boxes in enumerate(rows):
+        for column, span in enumerate(_split(boxes)):
+            numbers.append((range(first + span.start, first + span.stop), column))
+            left = min(boxes[index][1].start for index in span)
+            right = max(boxes[index][1].stop for index in span)
+            places.append((row, left, right))
+        first += len(boxes)
+    columns = _columns(places)
+    if len(set(zip((row for row, _, _ in places), columns, strict=True))) < len(places):
+        return numbers
+    return [(span, column) for (span, _), column in zip(numbers, columns, strict=True)]
+
+
+def _split(boxes: Sequence[Box]) -> list[range]:
+    """Indices of the boxes of each number of a row."""
+    height = float(np.median([lengths(box)[0] for box in boxes]))
+    gaps = [
+        (after[1].start - before[1].stop) / height for before, after in pairwise(boxes)
+    ]
+    narrow = float(np.quantile(gaps, 0.25, method="lower")) if gaps else 0.0
+    widest = min(max(_MIN_GAP, _MIN_GAP_RATIO * narrow), _MAX_GAP)
+    starts = [0, *(i for i, gap in enumerate(gaps, start=1) if gap > widest)]
+    return [range(*span) for span in pairwise([*starts, len(boxes)])]
+
+
+def _columns(places: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Columns of numbers of which row, left and right are given."""
+    columns = [0] * len(places)
+    column, reach = -1, -1
+    for index in sorted(range(len(places)), key=lambda index: places[index][1]):
+        _, left, right = places[index]
+        column += left >= reach
+        columns[index] = column
+        reach = max(reach, right)
+    return columns

@@ -9,18 +9,7 @@ from skdigits.images._boxes import FloatImage
 
 
 def resize(image: FloatImage, shape: Sequence[int]) -> FloatImage:
-    """Resize an image: area averages to shrink it, linear interpolation to enlarge it.
-
-    Parameters
-    ----------
-    image : ndarray of float32 of shape (height, width)
-    shape : tuple of int
-        Height and width of the result.
-
-    Returns
-    -------
-    ndarray of float32 of shape `shape`
-    """
+    """Area averages of an image to shrink it, linear interpolation to enlarge it."""
     if image.shape == tuple(shape):
         return image
     # Average blocks first: the matrix products below are slow for photographs.

@@ -9,105 +9,158 @@ from scipy import ndimage
 
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
 
-# Minimum length of a line as a part of the width of the page, and of the columns on it
-# that have ink.
+# Minimum length of a line as a part of the longer side of the page, or of the side
+# along the line, whichever is shorter.
 _MIN_LENGTH = 0.28
-_MIN_COVER = 0.6
+_MIN_LENGTH_OF_SIDE = 0.8
 
-# One line may be the stroke of a digit: it is ruled if it has this part of the width of
-# the page, or if there are this many lines.
+# Shorter lines that resemble those have at least this part of the longer side.
+_MIN_SHORT_LENGTH = 0.1
+
+# One line may be the stroke of a digit: it is ruled if its ends are apart by this part
+# of the longer side, or of the page, and it has ink in this share of it, or if there
+# are this many lines.
 _MIN_SINGLE_LENGTH = 0.7
+_MIN_SINGLE_COVER = 0.4
 _MIN_LINES = 4
 
-# Minimum length of a fragment of a line that digits interrupt, as a part of the width.
-_MIN_FRAGMENT = 0.05
+# Cells have at least this many sides in a row: a stroke may join two lines, too.
+_MIN_SIDES = 3
 
-# Maximum thickness of a line, as a part of the longer side of the page.
-_MAX_THICKNESS = 0.008
+# Minimum length of a piece of a line that digits interrupt, and maximum gap between two
+# pieces, as parts of the longer side; and the share of a piece that is on the line.
+_MIN_PIECE = 0.05
+_MAX_GAP = 0.3
+_MIN_COVER = 0.5
+
+# Maximum thickness of a line, as a part of the longer side of the page; of four times
+# the shorter side in a strip.
+_MAX_THICKNESS = 0.01
 
 # Strokes that cross a line are darker than the line by this factor.
 _STROKE_CONTRAST = 1.35
 
 
-@dataclass
+@dataclass(eq=False)
 class _Line:
-    """A line: its row in each column of the page, and the columns that it covers."""
+    """A line: the pixels of its pieces, its row in each column, and its extent.
 
+    `length` is the number of columns in which it has pixels.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
     curve: NDArray[np.float64]
-    slope: float
-    thickness: float
-    strength: float
+    length: int
     start: int
     stop: int
+    thickness: float = 0.0
+    strength: float = 0.0
 
 
 def find_lines(ink: FloatImage, mask: Mask) -> Mask:
-    """Find ruled and grid lines.
+    """Find the pixels of ruled and grid lines, without those of strokes on the lines.
 
-    Parameters
-    ----------
-    ink : ndarray of float32 of shape (height, width)
-        Amount of ink of each pixel.
-    mask : ndarray of bool of shape (height, width)
-        Where there is ink.
-
-    Returns
-    -------
-    ndarray of bool of shape (height, width)
-        Pixels of lines, without those of strokes on the lines.
+    `mask` is where there is ink. Returns a mask of the same shape.
     """
-    level, level_bands = _level_lines(ink, mask)
-    upright, upright_bands = _level_lines(ink.T, mask.T)
+    # Without the blur at the sides of lines.
+    nearby = 2 * _max_thickness(mask.shape) + 1
+    sharp = mask & (ink >= 0.5 * ndimage.maximum_filter(ink, nearby))
+    level, level_bands = _level_lines(ink, sharp)
+    upright, upright_bands = _level_lines(ink.T, sharp.T, level_bands.T > 0)
     strength = np.maximum(level_bands, upright_bands.T)
     crossings = (level_bands > 0) & (upright_bands.T > 0)
     lines: Mask = level | upright.T | crossings
-    return lines & (ink <= _STROKE_CONTRAST * strength)
+    return lines & mask & (ink <= _STROKE_CONTRAST * strength)
 
 
-def _level_lines(ink: FloatImage, mask: Mask) -> tuple[Mask, FloatImage]:
-    """Pixels of lines from left to right, and the darkness of the bands around them."""
+def _max_thickness(shape: Sequence[int]) -> int:
+    longer = max(shape)
+    share = _MAX_THICKNESS * min(longer, 4 * min(shape))
+    return max(4, min(8, longer // 75), round(share))
+
+
+def _level_lines(
+    ink: FloatImage, mask: Mask, crossed: Mask | None = None
+) -> tuple[Mask, FloatImage]:
+    """Pixels of lines from left to right, and the darkness of the bands around them.
+
+    Lines from one pixel of `crossed` to another one may be short: sides of cells.
+    """
     height, width = mask.shape
-    lines: Mask = np.zeros(mask.shape, dtype=bool)
-    bands = np.zeros(mask.shape, dtype=np.float32)
-    max_thickness = max(4, round(_MAX_THICKNESS * max(mask.shape)))
+    longer = max(mask.shape)
+    min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width)
     runs = _run_lengths(mask)
-    short = mask & (runs <= max_thickness)
-    found: list[_Line] = []
-    fragments: list[_Line] = []
-    for rows, columns in _pieces(short, width):
-        curve, near, cover = _fit_curve(rows, columns, width)
-        line = _Line(
-            curve,
-            slope=(curve[columns.max()] - curve[columns.min()])
-            / max(1, np.ptp(columns)),
-            thickness=float(np.median(runs[rows[near], columns[near]])),
-            strength=float(np.median(ink[rows[near], columns[near]])),
-            start=columns.min(),
-            stop=columns.max() + 1,
-        )
-        if cover >= _MIN_COVER:
-            whole = line.stop - line.start >= _MIN_LENGTH * width
-            (found if whole else fragments).append(line)
-    found = [line for line in found if _is_ruled(line, found, width)]
-    fragments = [line for line in fragments if _is_like(line, found)]
-    for line in found:
+    max_thickness = _max_thickness(mask.shape)
+    # Fine lines are found where thin strokes are not taken for pieces of lines.
+    pieces = [
+        piece
+        for thickness in (max_thickness, max_thickness // 2)
+        for piece in _pieces(mask & (runs <= thickness), longer)
+    ]
+    lines = _merge(pieces, width, longer)
+    for line in lines:
+        line.thickness = float(np.median(runs[line.rows, line.columns]))
+        line.strength = float(np.median(ink[line.rows, line.columns]))
+    long = [line for line in lines if line.length >= min_length]
+    if len(long) < _MIN_LINES:
+        single = min(_MIN_SINGLE_LENGTH * longer, width - 4)
+        long = [
+            line
+            for line in long
+            if line.stop - line.start >= single
+            and line.length >= _MIN_SINGLE_COVER * (line.stop - line.start)
+        ]
+    long += [
+        line
+        for line in lines
+        if line not in long
+        and line.length >= _MIN_SHORT_LENGTH * longer
+        and _is_like(line, long)
+    ]
+    for line in long:
         line.start, line.stop = 0, width
-    for line in found + fragments:
-        curve, thickness = line.curve[line.start : line.stop], line.thickness
-        reach = int(np.ceil(thickness / 2 + 1.5))
-        offsets = np.arange(-reach, reach + 1)
+    if crossed is not None:
+        sides = [line for line in lines if line not in long and _joins(line, crossed)]
+        long += sides if len(sides) >= _MIN_SIDES else []
+    found: Mask = np.zeros(mask.shape, dtype=bool)
+    bands = np.zeros(mask.shape, dtype=np.float32)
+    for line in long:
+        reach = int(np.ceil(line.thickness / 2 + 2))
         # Round first: halves are rounded to even, which would skip rows.
-        band_rows = np.rint(curve).astype(np.intp) + offsets[:, None]
-        inside = (band_rows >= 0) & (band_rows < height)
-        band_rows = np.clip(band_rows, 0, height - 1)
-        band = (
-            band_rows,
-            np.broadcast_to(np.arange(line.start, line.stop), band_rows.shape),
-        )
+        rows = np.rint(line.curve[line.start : line.stop]).astype(np.intp)
+        rows = rows + np.arange(-reach, reach + 1)[:, None]
+        inside = (rows >= 0) & (rows < height)
+        rows = np.clip(rows, 0, height - 1)
+        columns = np.broadcast_to(np.arange(line.start, line.stop), rows.shape)
+        band = rows, columns
         strength = ndimage.median_filter(ink[band].max(0), max(3, width // 8))
-        lines[band] |= inside & (runs[band] <= 1.6 * thickness + 1)
+        found[band] |= inside & (runs[band] <= 1.6 * line.thickness + 1)
         bands[band] = np.maximum(bands[band], strength)
-    return lines & mask, bands
+    return found, bands
+
+
+def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
+    """Whether a short line is a part of one that resembles the long lines."""
+    slopes = [np.ptp(other.curve[[0, -1]]) for other in lines]
+    return any(
+        abs(np.ptp(line.curve[[0, -1]]) - slope) <= 0.05 * len(line.curve)
+        and line.thickness <= 1.5 * other.thickness + 1
+        and line.strength <= 1.3 * other.strength
+        for slope, other in zip(slopes, lines, strict=True)
+    )
+
+
+def _joins(line: _Line, crossed: Mask) -> bool:
+    """Whether a line ends at pixels that are true, or there and at the border."""
+    ends, borders = [], []
+    for column in (line.start, line.stop - 1):
+        row = max(0, round(float(line.curve[column])))
+        near = crossed[max(0, row - 1) : row + 2, max(0, column - 3) : column + 4]
+        ends.append(bool(near.any()))
+        borders.append(column < 4 or column >= crossed.shape[1] - 4)
+    full = line.length >= 0.9 * (line.stop - line.start)
+    return full and any(ends) and all(map(any, zip(ends, borders, strict=True)))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int32]:
@@ -122,53 +175,58 @@ def _run_lengths(mask: Mask) -> NDArray[np.int32]:
     return runs.T
 
 
-def _is_ruled(line: _Line, lines: Sequence[_Line], width: int) -> bool:
-    """Whether a line is not the stroke of a large digit."""
-    return (
-        line.stop - line.start >= _MIN_SINGLE_LENGTH * width or len(lines) >= _MIN_LINES
-    )
-
-
-def _is_like(fragment: _Line, lines: Sequence[_Line]) -> bool:
-    """Whether a fragment resembles the lines, of which there are at least two."""
-    if len(lines) < 2:
-        return False
-    slopes, thicknesses, strengths = np.transpose(
-        [(line.slope, line.thickness, line.strength) for line in lines]
-    )
-    return bool(
-        np.abs(slopes - fragment.slope).min() < 0.05
-        and fragment.thickness <= 1.5 * np.median(thicknesses) + 1
-        and fragment.strength <= 1.3 * np.median(strengths)
-    )
-
-
 def _pieces(
-    short: Mask, width: int
+    short: Mask, longer: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows and columns of the pixels of long pieces, whose gaps are bridged."""
-    gap = max(3, round(0.02 * width))
+    gap = max(3, round(0.02 * longer))
     bridged = np.pad(short, ((0, 0), (gap, gap)))
     bridged = ndimage.binary_closing(bridged, np.ones((1, gap)))[:, gap:-gap]
     labels, _ = ndimage.label(bridged, EIGHT_NEIGHBOURS)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box[1].stop - box[1].start >= _MIN_FRAGMENT * width:
+        if box[1].stop - box[1].start >= _MIN_PIECE * longer:
             rows, columns = np.nonzero((labels[box] == label) & short[box])
             yield rows + box[0].start, columns + box[1].start
 
 
-def _fit_curve(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], width: int
-) -> tuple[NDArray[np.float64], Mask, float]:
-    """Fit a parabola to most pixels.
+def _merge(
+    pieces: list[tuple[NDArray[np.intp], NDArray[np.intp]]], width: int, longer: int
+) -> list[_Line]:
+    """Fit a line to each piece, and to pieces that continue each other."""
+    parts = [_fit(rows, columns, width, longer) for rows, columns in pieces]
+    parts = [
+        part for part in parts if part.length >= _MIN_COVER * (part.stop - part.start)
+    ]
+    parts.sort(key=lambda part: part.length)
+    lines = []
+    while parts:
+        line = parts.pop()
+        following = [part for part in parts if _continues(part, line, longer)]
+        while following:
+            parts = [part for part in parts if part not in following]
+            all_parts = [line, *following]
+            rows = np.concatenate([part.rows for part in all_parts])
+            columns = np.concatenate([part.columns for part in all_parts])
+            line = _fit(rows, columns, width, longer)
+            following = [part for part in parts if _continues(part, line, longer)]
+        lines.append(line)
+    return lines
 
-    Returns the row for each column of the page, which pixels are near the curve, and
-    the share of the columns between the ends that they cover.
-    """
+
+def _continues(part: _Line, line: _Line, longer: int) -> bool:
+    gap = max(part.start - line.stop, line.start - part.stop)
+    middle = (part.start + part.stop) // 2
+    distance = abs(part.curve[middle] - line.curve[middle])
+    return gap <= _MAX_GAP * longer and bool(distance <= 0.006 * longer + 1)
+
+
+def _fit(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], width: int, longer: int
+) -> _Line:
+    """Fit a parabola, or a straight line to a short piece, to most pixels."""
     places = 2 * columns / width - 1
-    tolerance = 0.004 * width + 1.5
-    span = np.ptp(columns) + 1
-    terms = 3 if span >= _MIN_LENGTH * width else 2
+    tolerance = 0.004 * longer + 1.5
+    terms = 3 if np.ptp(columns) >= _MIN_LENGTH * longer else 2
     A = np.vander(places, terms)
     near: Mask = np.ones(rows.shape, dtype=bool)
     for factor in (8, 4, 2, 1, 1):
@@ -177,6 +235,7 @@ def _fit_curve(
         if np.unique(columns[closer]).size < terms:
             break
         near = closer
-    cover = np.unique(columns[near]).size / span
-    everywhere = np.vander(2 * np.arange(width) / width - 1, terms)
-    return everywhere @ coefficients, near, cover
+    curve = np.vander(2 * np.arange(width) / width - 1, terms) @ coefficients
+    rows, columns = rows[near], columns[near]
+    length = np.unique(columns).size
+    return _Line(rows, columns, curve, length, columns.min(), columns.max() + 1)

@@ -1,60 +1,34 @@
 """Find the digits of a page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from skdigits.images._background import divide_by_paper, page_background
-from skdigits.images._boxes import (
-    EIGHT_NEIGHBOURS,
-    Box,
-    FloatImage,
-    Labels,
-    Mask,
-    lengths,
-    touches_border,
-)
-from skdigits.images._connected_components import (
-    Digit,
-    label_strokes,
-    merge_parts,
-    split_touching,
-    strength_along,
-    typical_height,
-)
-from skdigits.images._errors import BlankImageError
+from skdigits.images._boxes import Box, FloatImage, Mask, lengths
+from skdigits.images._ink import MAX_WORKING_PIXELS, ink_of_few, ink_of_page
+from skdigits.images._lattice import Window, read_line
 from skdigits.images._loading import ImageLike, load_page
-from skdigits.images._normalize import fit_to_box, ink_of_digit, place
-from skdigits.images._reading_order import to_rows
-from skdigits.images._resampling import resize, shrink
-from skdigits.images._ruling import find_lines
+from skdigits.images._reading_order import to_numbers, to_rows
+from skdigits.images._strokes import find_strokes, to_chains
 
-# Sizes of images in pixels of the longer side: smaller images show a digit or a few;
-# pages are shrunk to the maximum, or enlarged to the minimum, to find digits.
+# Smaller images, in pixels of the longer side, show a digit or a few.
 _MIN_PAGE_PIXELS = 300
-_MAX_WORKING_PIXELS = 1600
-_MIN_WORKING_PIXELS = 600
 
-# Standard deviation of the Gaussian that removes noise from a page, as a part of the
-# longer side.
-_PAGE_SMOOTHING = 1 / 2000
+# Readings of a lower mean confidence, or with more components per digit that have the
+# height of a digit and are none, are doubtful.
+_MIN_CONFIDENCE = 0.9
+_DOUBTFUL_LEFT = 0.3
 
-# Sizes relative to the typical height of a digit: minimum height, maximum width, and
-# minimum length of the longest stroke.
-_MIN_RELATIVE_HEIGHT = 0.4
-_MAX_RELATIVE_WIDTH = 2.5
-_MIN_RELATIVE_STROKE = 0.35
+# With more of them, an image shows no digits but words or a texture.
+_MAX_LEFT = 3
 
-# Ink of digits is at least this dark, relative to typical ink; in a small image, where
-# typical ink is 1, all ink is.
-_MIN_STRENGTH = 0.35
-
-# Faint strokes are narrower than this, relative to the longer side of the digit.
-_MAX_FAINT_WIDTH = 0.2
+# An image is turned, or the other tone taken for ink, if that reading has this many
+# digits and is better by this factor.
+_MIN_DIGITS = 3
+_MIN_RATIO = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,114 +115,136 @@ def find_digits(image: ImageLike) -> list[DigitRegion]:
     >>> [region.image.shape for region in find_digits(page)]
     [(28, 28), (28, 28)]
     """
-    grey, shape = load_page(image, _MAX_WORKING_PIXELS)
-    small = max(shape) < _MIN_PAGE_PIXELS
-    ink, mask = _ink_of_few(grey) if small else _ink_of_page(grey)
-    if min(ink.shape) < 8 or not mask.any():
-        return []
-    pixel = max(1, max(ink.shape) / max(shape))
-    labels, strengths = label_strokes(ink, mask, pixel)
-    digits = _find(labels, strengths)
-    boxes = [box for _, box in digits]
-    regions = []
-    for row, indices in enumerate(to_rows(boxes)):
-        for column, index in enumerate(indices):
-            parts, box = digits[index]
-            cut = _is_cut(box, boxes, ink.shape)
-            regions.append(
-                DigitRegion(
-                    box=_scaled(box, shape, ink.shape),
-                    row=row,
-                    column=column,
-                    image=_normalized(ink, mask, labels, parts, box),
-                    status="cut" if cut else "ok",
-                )
-            )
-    return regions
+    return segment(image).regions
 
 
-def _to_working_size(image: FloatImage) -> FloatImage:
-    longer = max(image.shape)
-    if longer > _MAX_WORKING_PIXELS:
-        return shrink(image, _MAX_WORKING_PIXELS)
-    scale = max(1, _MIN_WORKING_PIXELS / longer)
-    return resize(image, tuple(max(1, round(side * scale)) for side in image.shape))
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The digits of a page, in reading order.
+
+    `probabilities` are those of the packaged network, of shape (n_regions, 10);
+    `numbers` are the indices of the digits of each number, and its column.
+    """
+
+    regions: list[DigitRegion]
+    probabilities: NDArray[np.float32]
+    numbers: list[tuple[range, int]]
+    orientation: Literal[0, 90, 180, 270]
 
 
-def _ink_of_page(grey: FloatImage) -> tuple[FloatImage, Mask]:
-    """Ink at the working size, and where there are strokes; ruled lines are removed."""
-    grey = _to_working_size(grey)
-    ink, min_ink = divide_by_paper(grey, page_background(grey), _PAGE_SMOOTHING)
-    mask = ink > min_ink
-    ink = np.clip(ink, 0, 1)
-    lines = find_lines(ink, mask)
-    ink[lines] = 0
-    return ink, mask & ~lines
-
-
-def _ink_of_few(grey: FloatImage) -> tuple[FloatImage, Mask]:
-    """`_ink_of_page` for a small image, which a digit or a few may fill."""
-    try:
-        ink, _ = ink_of_digit(grey)
-    except BlankImageError:
-        ink = np.zeros_like(grey)
-    ink = _to_working_size(ink)
-    return ink, ink > _MIN_STRENGTH
-
-
-def _find(labels: Labels, strengths: dict[int, float]) -> list[Digit]:
-    """Group labels of strokes to digits; labels of backgrounds are set to 0."""
-    boxes = ndimage.find_objects(labels)
-    height = typical_height([boxes[label - 1] for label in strengths], labels.shape)
-    if height == 0:
-        return []
-    for label in list(strengths):
-        box = boxes[label - 1]
-        if _is_background(box, labels.shape, height):
-            labels[box][labels[box] == label] = 0
-            del strengths[label]
-    split_touching(labels, strengths, height)
-    digits = merge_parts(labels, strengths, height)
-    boxes = ndimage.find_objects(labels)
-    strength = [max(strengths[part] for part in parts) for parts, _ in digits]
-    if not digits:
-        return []
-    typical = _typical_strength(strength, labels, digits)
-    return [
-        digit
-        for digit, own in zip(digits, strength, strict=True)
-        if lengths(digit[1])[0] >= _MIN_RELATIVE_HEIGHT * height
-        and lengths(digit[1])[1] <= _MAX_RELATIVE_WIDTH * height
-        and own >= _MIN_STRENGTH * typical
-        and _has_stroke(digit[0], boxes, height)
+def segment(
+    image: ImageLike, orientation: Literal["auto", 0, 90, 180, 270] = 0
+) -> Segmentation:
+    """`find_digits`, after the image is turned clockwise."""
+    grey, shape = load_page(image, MAX_WORKING_PIXELS)
+    turn = 0 if orientation == "auto" else orientation // 90
+    reading = _best_reading(np.ascontiguousarray(np.rot90(grey, -turn)), max(shape))
+    reading = replace(reading, turn=turn)
+    if orientation == "auto" and reading.doubtful:
+        reading = _turned(reading, max(shape))
+    boxes = [digit.box for digit in reading.digits]
+    rows = to_rows(boxes)
+    regions = [
+        DigitRegion(
+            box=_to_original(boxes[index], shape, reading),
+            row=row,
+            column=column,
+            image=reading.digits[index].image,
+            status="cut" if _is_cut(boxes[index], boxes, reading.ink.shape) else "ok",
+        )
+        for row, indices in enumerate(rows)
+        for column, index in enumerate(indices)
     ]
-
-
-def _typical_strength(
-    strength: Sequence[float], labels: Labels, digits: Sequence[Digit]
-) -> float:
-    """Median darkness by area: pieces of lines may outnumber digits."""
-    pixels = np.bincount(labels.ravel())
-    amounts = [pixels[parts].sum() for parts, _ in digits]
-    order = np.argsort(strength)
-    shares = np.cumsum(np.take(amounts, order))
-    return float(strength[order[np.searchsorted(shares, shares[-1] / 2)]])
-
-
-def _has_stroke(parts: Sequence[int], boxes: Sequence[Box], height: float) -> bool:
-    """Whether a digit is more than a row of dots, such as the holes of a binding."""
-    return any(
-        max(lengths(boxes[part - 1])) >= _MIN_RELATIVE_STROKE * height for part in parts
+    probabilities = [
+        reading.digits[index].probabilities for row in rows for index in row
+    ]
+    return Segmentation(
+        regions,
+        np.array(probabilities, dtype=np.float32).reshape(-1, 10),
+        to_numbers([[boxes[index] for index in row] for row in rows]),
+        90 * reading.turn,
     )
 
 
-def _is_background(box: Box, shape: Sequence[int], height: float) -> bool:
-    """Whether ink is an edge of the paper, or lies outside of the paper."""
-    tall, wide = lengths(box)
-    if touches_border(box, shape):
-        sliver = wide < 0.2 * height and touches_border(box[1:], shape[1:])
-        return sliver or tall > 1.8 * height or wide > 1.8 * height
-    return tall > 3 * height
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """The digits of a turned working image for one estimate of ink.
+
+    `score` is how much more likely they are than no digits, and `left` the number of
+    components that have the height of a digit and are none.
+    """
+
+    ink: FloatImage
+    mask: Mask
+    digits: list[Window]
+    score: float
+    left: int
+    turn: int = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether another estimate of ink or another turn may be better."""
+        confidence = [digit.probabilities.max() for digit in self.digits]
+        return (
+            not confidence
+            or bool(np.mean(confidence) < _MIN_CONFIDENCE)
+            or self.left > _DOUBTFUL_LEFT * len(confidence)
+        )
+
+
+def _best_reading(grey: FloatImage, longer: int) -> _Reading:
+    """Read an image, of which the original has `longer` pixels."""
+    if min(grey.shape) < 8:
+        return _Reading(grey, grey > 1, [], 0.0, 0)
+    estimates = [ink_of_page, ink_of_few]
+    readings = []
+    for estimate in estimates[:: -1 if longer < _MIN_PAGE_PIXELS else 1]:
+        readings.append(_read(*estimate(grey), longer))
+        if not readings[-1].doubtful:
+            break
+    best = max(readings, key=lambda reading: reading.score)
+    if not readings[-1].doubtful:
+        return best
+    reading = _read(*ink_of_page(grey, invert=True), longer)
+    return reading if _is_better(reading, best) else best
+
+
+def _turned(upright: _Reading, longer: int) -> _Reading:
+    """The reading after quarter turns if it is clearly better than without."""
+    best = upright
+    for turn in (1, 2, 3):
+        ink, mask = (
+            np.ascontiguousarray(np.rot90(image, -turn))
+            for image in (upright.ink, upright.mask)
+        )
+        reading = replace(_read(ink, mask, longer), turn=turn)
+        if _is_better(reading, upright) and reading.score > best.score:
+            best = reading
+    return best
+
+
+def _is_better(reading: _Reading, usual: _Reading) -> bool:
+    """Whether a reading is clearly better; a few digits are not enough to tell."""
+    return (
+        len(reading.digits) >= _MIN_DIGITS
+        and not reading.doubtful
+        and reading.score > _MIN_RATIO * usual.score
+    )
+
+
+def _read(ink: FloatImage, mask: Mask, longer: int) -> _Reading:
+    strokes = find_strokes(ink, mask, max(1, max(ink.shape) / longer))
+    labels = strokes.labels.copy()
+    digits: list[Window] = []
+    score, left = 0.0, 0
+    for chain in to_chains(strokes.boxes):
+        found, gain, others = read_line(strokes, chain, labels)
+        digits += found
+        score += gain
+        left += others
+    if left > _MAX_LEFT * len(digits):
+        digits, score = [], 0.0
+    return _Reading(ink, mask, digits, score, left)
 
 
 def _is_cut(box: Box, boxes: Sequence[Box], shape: Sequence[int]) -> bool:
@@ -267,35 +263,15 @@ def _is_cut(box: Box, boxes: Sequence[Box], shape: Sequence[int]) -> bool:
     return False
 
 
-def _scaled(
-    box: Box, shape: Sequence[int], working_shape: Sequence[int]
+def _to_original(
+    box: Box, shape: tuple[int, int], reading: _Reading
 ) -> tuple[int, int, int, int]:
-    """Map a box from the working image back to the original."""
-    sides = list(zip(box, shape, working_shape, strict=True))
-    starts = [side.start * old // new for side, old, new in sides]
-    stops = [-(-side.stop * old // new) for side, old, new in sides]
-    return starts[0], starts[1], stops[0], stops[1]
-
-
-def _normalized(
-    ink: FloatImage, mask: Mask, labels: Labels, parts: Sequence[int], box: Box
-) -> NDArray[np.uint8]:
-    """A digit without its neighbours, in the format of MNIST."""
-    margin = max(2, round(max(lengths(box)) / 20))
-    rows, columns = (slice(max(0, s.start - margin), s.stop + margin) for s in box)
-    box = rows, columns
-    own = np.isin(labels[box], parts)
-    own = _with_faint(own, (labels[box] == 0) & mask[box], ink[box])
-    strength = strength_along(ink[box], own, reach=0.06, minimum=0.25)
-    share = np.minimum(ink[box] / strength, 1)
-    near = ndimage.binary_dilation(own, iterations=margin)
-    near &= np.isin(labels[box], [0, *parts])
-    return place(fit_to_box(np.where(near, share, 0), 20), 28)
-
-
-def _with_faint(own: Mask, others: Mask, ink: FloatImage) -> Mask:
-    """Strokes and the faint strokes connected to them; wide areas are shadows."""
-    wide = ndimage.grey_opening(ink, max(3, round(_MAX_FAINT_WIDTH * max(own.shape))))
-    labels, _ = ndimage.label(own | (others & (ink > 2 * wide)), EIGHT_NEIGHBOURS)
-    connected: Mask = np.isin(labels, np.unique(labels[own]))
-    return connected
+    """Map a box from the turned working image back to the original."""
+    turned = shape[::-1] if reading.turn % 2 else shape
+    sides = list(zip(box, turned, reading.ink.shape, strict=True))
+    top, left = (side.start * old // new for side, old, new in sides)
+    bottom, right = (-(-side.stop * old // new) for side, old, new in sides)
+    for _ in range(reading.turn):
+        top, bottom, left, right = turned[1] - right, turned[1] - left, top, bottom
+        turned = turned[::-1]
+    return int(top), int(left), int(bottom), int(right)

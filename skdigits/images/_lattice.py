@@ -1,0 +1,211 @@
+"""Choose the digits of a line: the best path through windows of neighbouring pieces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from skdigits.images._boxes import Box, FloatImage, Labels, lengths
+from skdigits.images._normalize import fit_to_box, place
+from skdigits.images._pieces import Piece, line_height, to_pieces
+from skdigits.images._resampling import shrink
+from skdigits.images._strokes import Strokes
+from skdigits.pretrained._digit_reader import digit_network
+
+# Maximum number of pieces of a digit.
+MAX_PIECES = 6
+
+# Windows have at least and at most this height and width, relative to the line.
+_MIN_HEIGHT, _MAX_HEIGHT = 0.15, 2.2
+_MAX_WIDTH = 1.8
+
+# Minimum height of a line, relative to the typical height of the page.
+_MIN_LINE_HEIGHT = 0.25
+
+# If more components than this are left per digit, a line is a word or a texture.
+_MAX_LEFT = 2
+
+# Windows are shrunk to this many pixels of the longer side: more show no more detail.
+_MAX_PIXELS = 100
+
+
+# Weights of the features of windows, and of pieces that are not part of a digit, in the
+# log-likelihood of a path. Fitted by pretraining/segmentation.py.
+WINDOW_WEIGHTS = np.array(
+    [3.0, 5.0, -0.1, 0.0, 2.0, -4.5, -6.5, -4.3, -8.0, -2.2, -2.0, -2.7, 4.5, 2.0]
+)
+SKIP_WEIGHTS = np.array([-0.5, -1.5, 0.0, -1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Pieces from `first` to before `stop`, which may be a digit.
+
+    `image` is in the format of MNIST; `probabilities` are those of the packaged
+    network.
+    """
+
+    first: int
+    stop: int
+    box: Box
+    image: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+def read_line(
+    strokes: Strokes, chain: Sequence[int], labels: Labels
+) -> tuple[list[Window], float, int]:
+    """Digits of a line, how much more likely they are than none, and what is left.
+
+    The last number is that of components which have the height of a digit and are not
+    part of one. `labels` are those of the components, and are changed in place to
+    pieces.
+    """
+    height = line_height(strokes, chain)
+    if height < _MIN_LINE_HEIGHT * strokes.height:
+        return [], 0.0, 0
+    pieces = to_pieces(strokes, chain, labels)
+    windows = make_windows(pieces, labels, strokes.share, height)
+    if not windows:
+        return [], 0.0, 0
+    features = window_features(windows, pieces, height, strokes.height)
+    skips = skip_features(pieces, height) @ SKIP_WEIGHTS
+    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips)
+    used = {index for window in path for index in range(window.first, window.stop)}
+    left = {
+        piece.component
+        for index, piece in enumerate(pieces)
+        if index not in used and lengths(piece.box)[0] >= 0.5 * height
+    }
+    if len(left) > _MAX_LEFT * len(path):
+        return [], 0.0, len(left)
+    return path, gain, len(left)
+
+
+def make_windows(
+    pieces: Sequence[Piece], labels: Labels, share: FloatImage, height: float
+) -> list[Window]:
+    """All windows of neighbouring pieces that have the size of a digit.
+
+    `share` is the amount of ink of each pixel, in [0, 1].
+    """
+    found = []
+    for first in range(len(pieces)):
+        box = pieces[first].box
+        for stop in range(first + 1, min(first + MAX_PIECES, len(pieces)) + 1):
+            box = _union(box, pieces[stop - 1].box)
+            tall, wide = lengths(box)
+            if wide > _MAX_WIDTH * height or tall > _MAX_HEIGHT * height:
+                break
+            if max(tall, wide) >= _MIN_HEIGHT * height:
+                parts = [piece.label for piece in pieces[first:stop]]
+                found.append((first, stop, box, _normalized(labels, share, parts, box)))
+    if not found:
+        return []
+    rows = np.stack([image.ravel() for *_, image in found])
+    P = digit_network().predict_proba(rows)
+    return [Window(*window, own) for window, own in zip(found, P, strict=True)]
+
+
+def _normalized(
+    labels: Labels, share: FloatImage, parts: Sequence[int], box: Box
+) -> NDArray[np.uint8]:
+    """Pieces without their neighbours, in the format of MNIST."""
+    margin = max(2, round(max(lengths(box)) / 20))
+    rows, columns = (slice(max(0, s.start - margin), s.stop + margin) for s in box)
+    inside = labels[rows, columns]
+    own = np.isin(inside, parts)
+    near = ndimage.maximum_filter(own, 2 * margin + 1) & (own | (inside == 0))
+    digit = shrink(np.where(near, share[rows, columns], 0), _MAX_PIXELS)
+    return place(fit_to_box(digit / digit.max(), 20), 28)
+
+
+def _union(box: Box, other: Box) -> Box:
+    rows, columns = (
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(box, other, strict=True)
+    )
+    return rows, columns
+
+
+def window_features(
+    windows: Sequence[Window],
+    pieces: Sequence[Piece],
+    height: float,
+    page_height: float,
+) -> NDArray[np.float64]:
+    """Features of windows, of shape (n_windows, n_features)."""
+    middles = np.array([piece.box[0].start + piece.box[0].stop for piece in pieces]) / 2
+    centre = np.median(middles)
+    strength = np.median([piece.strength for piece in pieces])
+    rows = []
+    for window in windows:
+        second, label = np.argsort(window.probabilities)[-2:]
+        best = window.probabilities[label]
+        inside = pieces[window.first : window.stop]
+        tall, wide = lengths(window.box)
+        middle = (window.box[0].start + window.box[0].stop) / 2
+        lower = max(0.0, np.log(0.8 * height / tall))
+        gaps = [b.box[1].start - a.box[1].stop for a, b in pairwise(inside)]
+        rows.append(
+            [
+                np.log(best),
+                np.log(best + window.probabilities[second]),
+                1.0,
+                # Zeros are often small; low ones are commas.
+                lower * (label not in (0, 1)),
+                lower * (label == 0),
+                lower * (label == 1),
+                max(0.0, np.log(tall / height / 1.15)),
+                max(0.0, wide / height - 0.9),
+                max(0.0, max(gaps, default=0) / height - 0.05),
+                # Cuts at its ends.
+                min(inside[0].cut_before + inside[-1].cut_after, 6.0),
+                len({piece.component for piece in inside}) - 1.0,
+                max(0.0, abs(middle - centre) / height - 0.15),
+                # Much lower or higher than the other digits of the page.
+                min(0.0, np.log(tall / page_height / 0.6))
+                - max(0.0, np.log(tall / page_height / 1.6)),
+                min(0.0, np.log(max(p.strength for p in inside) / strength)),
+            ]
+        )
+    return np.array(rows, dtype=np.float64)
+
+
+def skip_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]:
+    """Features of pieces that are not part of a digit, (n_pieces, n_features)."""
+    tall, wide = np.array([lengths(piece.box) for piece in pieces]).T / height
+    size = np.minimum(np.maximum(tall, wide), 1)
+    ones = np.ones(len(pieces))
+    return np.stack(
+        [ones, size, np.minimum(tall, 1), np.maximum(tall - 1.4, 0)], axis=1
+    )
+
+
+def _best_path(
+    windows: Sequence[Window],
+    scores: NDArray[np.float64],
+    skips: NDArray[np.float64],
+) -> tuple[list[Window], float]:
+    """Windows of the best path, and how much better it is than none."""
+    # Best score of the pieces before each one, and the last window of that path.
+    best: list[tuple[float, int | None]] = [(0.0, None)]
+    for stop, skip in enumerate(skips, start=1):
+        ending = [
+            (best[window.first][0] + scores[index], index)
+            for index, window in enumerate(windows)
+            if window.stop == stop
+        ]
+        best.append(max([(best[-1][0] + skip, None), *ending], key=lambda end: end[0]))
+    path, stop = [], len(skips)
+    while stop:
+        index = best[stop][1]
+        if index is None:
+            stop -= 1
+        else:
+            path.append(windows[index])
+            stop = windows[index].first
+    return path[::-1], float(best[-1][0] - skips.sum())
