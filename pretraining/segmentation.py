@@ -1,0 +1,154 @@
+"""Fit the weights with which lines of digits are segmented, and print them.
+
+`python -m pretraining.segmentation --data mnist.npz` composes lines of digits and signs
+of which every pixel is known, and maximises the likelihood of the true paths through
+their windows: a semi-Markov conditional random field (Sarawagi and Cohen, 2004).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy import ndimage, optimize
+from scipy.special import logsumexp
+
+from pretraining.__main__ import load
+from pretraining.lines import make_line
+from skdigits.images._lattice import (
+    SKIP_WEIGHTS,
+    WINDOW_WEIGHTS,
+    make_windows,
+    skip_features,
+    window_features,
+)
+from skdigits.images._pieces import line_height, to_pieces
+from skdigits.images._strokes import find_strokes, to_chains
+
+
+def examples(X, y, seed):
+    """Chains of a line: features of windows and pieces, and the true path."""
+    rng = np.random.default_rng([seed, 5])
+    ink, numbers, _ = make_line(X, y, rng)
+    ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1.2))
+    strokes = find_strokes(ink, ink > 0.15)
+    labels = strokes.labels.copy()
+    found = []
+    for chain in to_chains(strokes.boxes):
+        height = line_height(strokes, chain)
+        pieces = to_pieces(strokes, chain, labels)
+        windows = make_windows(pieces, labels, strokes.share, height)
+        if not windows:
+            continue
+        path = _true_path(pieces, windows, labels, numbers)
+        if path is None:
+            found.append(None)
+            continue
+        F = window_features(windows, pieces, height, strokes.height)
+        spans = [(window.first, window.stop) for window in windows]
+        found.append((F, skip_features(pieces, height), spans, path))
+    return found
+
+
+def _true_path(pieces, windows, labels, numbers):
+    """Indices of the windows of digits; None if a digit has no window of its own."""
+    owners = []
+    for piece in pieces:
+        own = numbers[piece.box][labels[piece.box] == piece.label]
+        counts = np.bincount(own + 1, minlength=2)
+        counts[1] = 0  # blur around a stroke
+        owners.append(int(counts.argmax()) - 1)
+    path = []
+    for digit in sorted(set(owners) - {-1, 0}):
+        indices = [i for i, owner in enumerate(owners) if owner == digit]
+        span = indices[0], indices[-1] + 1
+        others = {owners[i] for i in range(*span)} - {digit}
+        match = [i for i, w in enumerate(windows) if (w.first, w.stop) == span]
+        if others - {-1} or not match:
+            return None
+        inside = np.isin(labels, [pieces[i].label for i in range(*span)])
+        pixels = numbers == digit
+        union = (inside & (numbers != 0)) | pixels
+        if (inside & pixels).sum() < 0.8 * union.sum():
+            return None
+        path.append(match[0])
+    return path
+
+
+def log_likelihood(weights, chains):
+    """Sum over chains of the log-likelihood of the true paths, and its gradient."""
+    n = len(WINDOW_WEIGHTS)
+    total, gradient = 0.0, np.zeros_like(weights)
+    for F, S, spans, path in chains:
+        scores, skips = F @ weights[:n], S @ weights[n:]
+        n_pieces = len(S)
+        starting = [[] for _ in range(n_pieces + 1)]
+        ending = [[] for _ in range(n_pieces + 1)]
+        for index, (first, stop) in enumerate(spans):
+            starting[first].append(index)
+            ending[stop].append(index)
+        before, after = np.zeros(n_pieces + 1), np.zeros(n_pieces + 1)
+        for stop in range(1, n_pieces + 1):
+            terms = [before[spans[i][0]] + scores[i] for i in ending[stop]]
+            before[stop] = logsumexp([before[stop - 1] + skips[stop - 1], *terms])
+        for first in range(n_pieces - 1, -1, -1):
+            terms = [after[spans[i][1]] + scores[i] for i in starting[first]]
+            after[first] = logsumexp([after[first + 1] + skips[first], *terms])
+        Z = before[-1]
+        starts = np.array([span[0] for span in spans], dtype=int)
+        stops = np.array([span[1] for span in spans], dtype=int)
+        share = np.exp(before[starts] + scores + after[stops] - Z)
+        skip_share = np.exp(before[:-1] + skips + after[1:] - Z)
+        skipped = np.ones(n_pieces)
+        for index in path:
+            skipped[slice(*spans[index])] = 0
+        total += scores[path].sum() + skips @ skipped - Z
+        gradient[:n] += F[path].sum(0) - share @ F
+        gradient[n:] += (skipped - skip_share) @ S
+    return total, gradient
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m pretraining.segmentation", description=__doc__
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE")
+    parser.add_argument("--lines", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    (X, y), (X_held, y_held) = load(args.data)
+    fitted, held = (
+        Parallel(n_jobs=args.jobs)(
+            delayed(examples)(images, labels, seed) for seed in seeds
+        )
+        for images, labels, seeds in (
+            (X, y, range(args.lines)),
+            (X_held, y_held, range(args.lines, args.lines + args.lines // 4)),
+        )
+    )
+    sets = []
+    for found in (fitted, held):
+        chains = [chain for line in found for chain in line]
+        kept = [chain for chain in chains if chain is not None and len(chain[2])]
+        lost = sum(chain is None for chain in chains)
+        print(f"{len(kept)} chains, {lost} without a true path")
+        sets.append(kept)
+
+    def objective(weights):
+        value, gradient = log_likelihood(weights, sets[0])
+        penalty = 0.05 * weights
+        return -value + penalty @ weights / 2, -gradient + penalty
+
+    start = np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS])
+    result = optimize.minimize(
+        objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 40}
+    )
+    for weights in (start, result.x):
+        print([-log_likelihood(weights, part)[0] / len(part) for part in sets])
+    n = len(WINDOW_WEIGHTS)
+    print("WINDOW_WEIGHTS", np.round(result.x[:n], 2).tolist())
+    print("SKIP_WEIGHTS", np.round(result.x[n:], 2).tolist())
+
+
+if __name__ == "__main__":
+    main()
