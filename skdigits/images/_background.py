@@ -26,9 +26,11 @@ _LEVELS = (480, 240, 96)
 _WINDOW_PIXELS = 20
 
 # Percentiles of ink: the first is 0 on paper, where ink covers less than half of the
-# window, and that of its absolute value, times the second number, is the noise.
+# window, and that of its absolute value, times the second number, is the noise. On a
+# page, where strokes are dense in places, the percentile is lower.
 _PAPER_PERCENTILE = 30
-_NOISE_PERCENTILE, _NOISE_SCALE = 25, 2.05
+_NOISE_PERCENTILE, _NOISE_SCALE = 40, 1.25
+_PAGE_NOISE_PERCENTILE, _PAGE_NOISE_SCALE = 25, 2.05
 
 # Maximum noise, relative to its median over the image.
 _MAX_NOISE = 2.0
@@ -143,9 +145,10 @@ def divide_by_paper(
     ink -= resize(brighter, ink.shape)
     if background.sheet is not None:
         ink *= resize(background.sheet.astype(np.float32), ink.shape) > 0.99
-    noise = _NOISE_SCALE * _percentile(
-        np.abs(ink), _NOISE_PERCENTILE, background.window
-    )
+    percentile, scale = _NOISE_PERCENTILE, _NOISE_SCALE
+    if background.window is not None:
+        percentile, scale = _PAGE_NOISE_PERCENTILE, _PAGE_NOISE_SCALE
+    noise = scale * _percentile(np.abs(ink), percentile, background.window)
     # Strokes are not noise.
     noise = np.minimum(noise, _MAX_NOISE * np.median(noise))
     min_ink = np.maximum(_MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)

@@ -94,7 +94,7 @@ def _columns(places: Sequence[tuple[int, int, int]]) -> list[int]:
     column, reach = -1, -1
     for index in sorted(range(len(places)), key=lambda index: places[index][1]):
         _, left, right = places[index]
-        column += left >= reach
+        column += int(left >= reach)
         columns[index] = column
         reach = max(reach, right)
     return columns
