@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,8 @@ _MAX_PIXELS = 100
 WINDOW_WEIGHTS = np.array(
     [3.0, 5.0, -0.1, 0.0, 2.0, -4.5, -6.5, -4.3, -8.0, -2.2, -2.0, -2.7, 4.5, 2.0]
 )
+_CUT = 9  # index of the feature of cuts at the ends of a window
+_SHARED = 0.6  # share of it that is given back for a cut between two digits
 SKIP_WEIGHTS = np.array([-0.5, -1.5, 0.0, -1.0])
 
 
@@ -53,6 +57,9 @@ class Window:
     box: Box
     image: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
+
+
+_Path: TypeAlias = tuple[float, list[Window]]
 
 
 def read_line(
@@ -73,7 +80,8 @@ def read_line(
         return [], 0.0, 0
     features = window_features(windows, pieces, height, strokes.height)
     skips = skip_features(pieces, height) @ SKIP_WEIGHTS
-    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips)
+    shared = [-_SHARED * WINDOW_WEIGHTS[_CUT] * p.cut_before for p in pieces]
+    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, np.array(shared))
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
         piece.component
@@ -189,23 +197,29 @@ def _best_path(
     windows: Sequence[Window],
     scores: NDArray[np.float64],
     skips: NDArray[np.float64],
+    shared: NDArray[np.float64],
 ) -> tuple[list[Window], float]:
-    """Windows of the best path, and how much better it is than none."""
-    # Best score of the pieces before each one, and the last window of that path.
-    best: list[tuple[float, int | None]] = [(0.0, None)]
+    """Windows of the best path, and how much better it is than none.
+
+    `shared` is added where a window ends and another begins at a piece: the cut between
+    two digits is one cut.
+    """
+    # Score and windows of the best path to each piece, and of the best one that ends
+    # with a window there.
+    best: list[_Path] = [(0.0, [])]
+    closed: list[_Path] = [(-np.inf, [])]
     for stop, skip in enumerate(skips, start=1):
-        ending = [
-            (best[window.first][0] + scores[index], index)
-            for index, window in enumerate(windows)
-            if window.stop == stop
-        ]
-        best.append(max([(best[-1][0] + skip, None), *ending], key=lambda end: end[0]))
-    path, stop = [], len(skips)
-    while stop:
-        index = best[stop][1]
-        if index is None:
-            stop -= 1
-        else:
-            path.append(windows[index])
-            stop = windows[index].first
-    return path[::-1], float(best[-1][0] - skips.sum())
+        ending = [(-np.inf, [])]
+        for window, score in zip(windows, scores, strict=True):
+            if window.stop == stop:
+                joined = closed[window.first]
+                before = max(
+                    best[window.first],
+                    (joined[0] + shared[window.first], joined[1]),
+                    key=itemgetter(0),
+                )
+                ending.append((before[0] + score, [*before[1], window]))
+        closed.append(max(ending, key=itemgetter(0)))
+        skipped = best[-1][0] + skip, best[-1][1]
+        best.append(max(skipped, closed[-1], key=itemgetter(0)))
+    return best[-1][1], float(best[-1][0] - skips.sum())

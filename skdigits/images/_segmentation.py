@@ -1,6 +1,5 @@
 """Find the digits of a page."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,9 +17,14 @@ from skdigits.images._strokes import find_strokes, to_chains
 _MIN_PAGE_PIXELS = 300
 
 # Readings of a lower mean confidence, or with more components per digit that have the
-# height of a digit and are none, are doubtful.
+# height of a digit and are none, are doubtful. Other turns are also tried if the mean
+# score is lower than the last number.
 _MIN_CONFIDENCE = 0.9
 _DOUBTFUL_LEFT = 0.3
+_MIN_SCORE = 1.8
+
+# Minimum height of a digit at the border that is not cut, relative to the median.
+_MIN_WHOLE = 0.85
 
 # With more of them, an image shows no digits but words or a texture.
 _MAX_LEFT = 3
@@ -140,7 +144,8 @@ def segment(
     turn = 0 if orientation == "auto" else orientation // 90
     reading = _best_reading(np.ascontiguousarray(np.rot90(grey, -turn)), max(shape))
     reading = replace(reading, turn=turn)
-    if orientation == "auto" and reading.doubtful:
+    weak = reading.score < _MIN_SCORE * len(reading.digits)
+    if orientation == "auto" and (reading.doubtful or weak):
         reading = _turned(reading, max(shape))
     boxes = [digit.box for digit in reading.digits]
     rows = to_rows(boxes)
@@ -150,7 +155,7 @@ def segment(
             row=row,
             column=column,
             image=reading.digits[index].image,
-            status="cut" if _is_cut(boxes[index], boxes, reading.ink.shape) else "ok",
+            status="cut" if _is_cut(reading, index) else "ok",
         )
         for row, indices in enumerate(rows)
         for column, index in enumerate(indices)
@@ -247,11 +252,19 @@ def _read(ink: FloatImage, mask: Mask, longer: int) -> _Reading:
     return _Reading(ink, mask, digits, score, left)
 
 
-def _is_cut(box: Box, boxes: Sequence[Box], shape: Sequence[int]) -> bool:
+def _is_cut(reading: _Reading, index: int) -> bool:
     """Whether a digit reaches a border while there is paper at the opposite one.
 
-    Tightly cropped images have digits at both.
+    Tightly cropped images have digits at both. A digit that is as high as the others
+    and recognised for certain is whole.
     """
+    boxes = [digit.box for digit in reading.digits]
+    box, shape = boxes[index], reading.ink.shape
+    heights = [lengths(other)[0] for other in boxes]
+    if reading.digits[index].probabilities.max() >= _MIN_CONFIDENCE and heights[
+        index
+    ] >= _MIN_WHOLE * np.median(heights):
+        return False
     slack = 0.15 * max(lengths(box))
     for axis, size in enumerate(shape):
         before = min(other[axis].start for other in boxes)
