@@ -720,6 +720,7 @@ def test_callbacks_are_called_once_an_epoch_with_an_ordinary_model(digits):
     ]
     assert journal.kinds == {keras.Sequential}
     assert [log["loss"] for log in journal.logs] == clf.loss_curve_
+    assert all(0 < log["accuracy"] < 1 for log in journal.logs)
     assert [log["val_accuracy"] for log in journal.logs] == clf.validation_scores_
     assert [log["val_loss"] for log in journal.logs] == clf.validation_loss_curve_
     assert journal.model is None
@@ -736,6 +737,42 @@ def test_keras_early_stopping_restores_its_weights(digits):
     assert clf.n_iter_ < 100
     best = -clf.predict_log_proba(X[300:])[np.arange(100), y[300:]].mean()
     assert best == pytest.approx(min(clf.validation_loss_curve_), rel=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_callbacks_get_the_accuracy(digits, n_classes):
+    X, y = digits[0], digits[1] % n_classes
+    journal = Journal()
+    # A rate so small that the weights hardly change within an epoch.
+    params = {"learning_rate_init": 1e-9, "random_state": 0, "max_iter": 1}
+    weight = np.random.default_rng(0).uniform(0, 2, len(y))
+    clf = DigitMLPClassifier(callbacks=[journal], **params).fit(X, y, weight)
+    expected = clf.score(X, y, sample_weight=weight)
+    assert journal.logs[0]["accuracy"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "val_accuracy"])
+def test_callbacks_monitor_the_accuracy(digits, monitor, tmp_path):
+    X, y = digits
+    journal = Journal()
+    callbacks = [
+        journal,
+        keras.callbacks.EarlyStopping(monitor, patience=2),
+        keras.callbacks.ReduceLROnPlateau(monitor, patience=1),
+        keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.keras", monitor=monitor, save_best_only=True
+        ),
+    ]
+    clf = DigitMLPClassifier(
+        learning_rate_init=0.01, callbacks=callbacks, random_state=0
+    ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    values = [log[monitor] for log in journal.logs]
+    assert clf.n_iter_ < 100
+    assert np.argmax(values) == len(values) - 3
+    best = keras.models.load_model(tmp_path / "best.keras")
+    if monitor == "val_accuracy":
+        _, accuracy = best.evaluate(X[300:], y[300:], verbose=0)
+        assert accuracy == pytest.approx(max(values))
 
 
 def test_checkpoint_of_a_callback_is_a_keras_model(digits, tmp_path):

@@ -10,8 +10,8 @@ from skdigits._keras.loading import load_keras
 from skdigits._keras.model import (
     KERAS_ACTIVATIONS,
     build_model,
+    compile_model,
     layer_variables,
-    loss_of,
 )
 from skdigits._keras.optimizers import OptimizerSpec
 from skdigits._network.architecture import Network
@@ -24,13 +24,9 @@ def to_keras(network: Network, arrays: list[NDArray], params: Any) -> Any:
     for variable, array in zip(layer_variables(keras, model), arrays, strict=True):
         variable.assign(array)
     optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
-    if network.out_activation == "logistic":
-        accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-    else:
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     optimizer = optimizer.build(params.learning_rate_init if rate is None else rate)
     optimizer.build(model.trainable_variables)  # so that a saved model loads whole
-    model.compile(optimizer=optimizer, loss=loss_of(keras, network), metrics=[accuracy])
+    compile_model(keras, model, network, optimizer)
     return model
 
 

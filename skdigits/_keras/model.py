@@ -74,8 +74,16 @@ def layer_variables(keras: Any, model: Any) -> list[Any]:
     ]
 
 
-def loss_of(keras: Any, network: Network) -> Any:
-    """The Keras loss for the logits of a network."""
+def compile_model(keras: Any, model: Any, network: Network, optimizer: Any) -> None:
+    """Compile a model with its loss and the metric "accuracy", both of logits."""
     if network.out_activation == "logistic":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
+    # Callbacks find a metric, and whether higher is better, after its first use.
+    zeros = keras.ops.zeros
+    model.compute_metrics(None, zeros((1, 1)), zeros((1, network.n_outputs)))
+    model.reset_metrics()

@@ -240,7 +240,7 @@ class GroupProgram:
 
         Returns
         -------
-        losses : ndarray of shape (n_epochs, n_row_groups, n_blocks, n_networks)
+        losses : ndarray of shape (1, n_epochs, n_row_groups, n_blocks, n_networks)
             Sum over the batches of the batch's loss times its number of rows.
         """
         spec = self.spec
@@ -280,8 +280,10 @@ class GroupProgram:
                 self._make_function,
                 lambda made: made(self.variables, [*arguments, tf.constant(0)]),
             )
-        losses = self._function(self.variables, [*arguments, tf.constant(n_steps)])
-        return losses.numpy()[: batches.n_epochs].astype(np.float64)
+        losses = self._function(
+            self.variables, [*arguments, tf.constant(n_steps, tf.int32)]
+        )
+        return losses.numpy()[None, : batches.n_epochs].astype(np.float64)
 
     def _make_function(self):
         tf, spec = self._tf, self.spec

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from skdigits._keras.loading import load_keras, load_tensorflow
-from skdigits._keras.model import build_model, layer_variables, loss_of
+from skdigits._keras.model import build_model, compile_model, layer_variables
 from skdigits._keras.optimizers import OptimizerSpec
 from skdigits._network import Array
 from skdigits._network.architecture import Network
@@ -57,6 +57,8 @@ class ProgramSpec:
         (height, width) of images that are distorted; None for no distortion.
     elastic_sigma : float or None
         See `skdigits.augmentation._warp.terms_of`.
+    counts_hits : bool
+        Whether the accuracy is computed too, for callbacks.
     """
 
     network: Network
@@ -71,6 +73,7 @@ class ProgramSpec:
     n_batches: int | None = None
     image_shape: tuple[int, int] | None = None
     elastic_sigma: float | None = None
+    counts_hits: bool = False
 
 
 class TrainingProgram:
@@ -96,7 +99,8 @@ class TrainingProgram:
         self.model = build_model(keras, spec.network)
         self.optimizer = spec.optimizer.build()
         self.optimizer.build(self.model.trainable_variables)
-        self.model.compile(optimizer=self.optimizer, loss=loss_of(keras, spec.network))
+        if spec.counts_hits:
+            compile_model(keras, self.model, spec.network, self.optimizer)
         if spec.optimizer.elementwise:
             equal = spec.optimizer.build()
             self._weights: FlatParameters | LayerParameters = FlatParameters(
@@ -236,8 +240,9 @@ class TrainingProgram:
 
         Returns
         -------
-        losses : ndarray of shape (n_epochs, 1, 1, 1)
-            Sum over the batches of the batch's loss times its number of rows.
+        sums : ndarray of shape (n_values, n_epochs, 1, 1, 1)
+            Sum over the batches of the batch's loss times its number of rows; with
+            `counts_hits` also of its accuracy.
         """
         if batches.start == 0:
             assign(self._seeds, seeds)
@@ -267,10 +272,12 @@ class TrainingProgram:
             self._weights.read_model()
         if self._function is None:
             self._prepare(arguments)
-        losses = self._function(self._updated, [tf.constant(n_steps), *arguments])
+        sums = self._function(
+            self._updated, [tf.constant(n_steps, tf.int32), *arguments]
+        )
         self._model_is_behind = True
-        per_epoch: Array = losses.numpy()[: batches.n_epochs].astype(np.float64)
-        return per_epoch.reshape(-1, 1, 1, 1)
+        per_epoch: Array = sums.numpy()[:, : batches.n_epochs].astype(np.float64)
+        return per_epoch.reshape(*per_epoch.shape, 1, 1, 1)
 
     def _prepare(self, arguments: list[Any]) -> None:
         """Trace and compile, by training on no batches."""
@@ -333,7 +340,7 @@ class TrainingProgram:
         dtype = tf.as_dtype(spec.network.dtype)
         alpha, smoothing = tf.unstack(scalars)
 
-        def step(number: Any, losses: Any) -> tuple[Any, Any]:
+        def step(number: Any, sums: Any) -> tuple[Any, Any]:
             start = [number * batch_size]
             batch_index, batch_y, batch_weight = (
                 tf.slice(values, start, [batch_size]) for values in (index, y, weight)
@@ -349,7 +356,7 @@ class TrainingProgram:
                     drawn, [*start, 0, 0], [batch_size, *drawn.shape[1:]]
                 )
                 images = distort(tf, images, of_batch, self._terms, spec.image_shape)
-            loss = self._step(
+            values = self._step(
                 images,
                 batch_y,
                 batch_weight,
@@ -357,17 +364,20 @@ class TrainingProgram:
                 smoothing,
             )
             of_epoch = tf.one_hot(number // n_per_epoch, spec.n_epochs, dtype=dtype)
-            return number + 1, losses + of_epoch * (loss * n_in_batch)
+            return number + 1, sums + of_epoch * (values * n_in_batch)[:, None]
 
-        _, losses = tf.while_loop(
-            lambda number, losses: number < n_steps,
+        n_values = 2 if spec.counts_hits else 1
+        _, sums = tf.while_loop(
+            lambda number, sums: number < n_steps,
             step,
-            (tf.constant(0), tf.zeros(spec.n_epochs, dtype)),
+            (tf.constant(0), tf.zeros((n_values, spec.n_epochs), dtype)),
         )
-        return losses
+        return sums
 
     def _step(self, X: Any, y: Any, weight: Any, alpha: Any, smoothing: Any) -> Any:
-        """Run one batch: loss, gradients, update. Returns the loss of the batch.
+        """Run one batch: loss, gradients, update.
+
+        Returns the loss of the batch and, with `counts_hits`, its accuracy.
 
         The loss is the weighted sum over the batch plus the L2 term, divided by the
         batch size. As the mean weight is 1, a row of weight 2 counts as two rows.
@@ -398,7 +408,13 @@ class TrainingProgram:
         self._weights.apply(tape.gradient(scaled, tensors))
         for variable in self._variables_of_layers():
             variable.assign(scope.get_current_value(variable))
-        return loss
+        if not self.spec.counts_hits:
+            return loss[None]
+        if network.out_activation == "logistic":
+            predicted = tf.cast(Z[:, 0] > 0, y.dtype)
+        else:
+            predicted = tf.argmax(Z, axis=1, output_type=y.dtype)
+        return tf.stack([loss, tf.reduce_sum(tf.where(predicted == y, weight, 0))])
 
     def _variables_of_layers(self) -> Iterator[Any]:
         """Variables that a step changes in addition to the weights."""

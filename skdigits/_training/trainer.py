@@ -95,15 +95,15 @@ class Trainer:
         looks = any(state.looks_between_epochs for state in states)
         n_epochs = min(n_epochs, 1 if looks else self.max_epochs)
         self._begin_epochs()
-        losses = self._run(active, n_epochs)
+        sums = self._run(active, n_epochs)
         for member in active:
-            own = losses[:, *member.slot.index] / member.task.data.n_samples
+            own = sums[0][:, *member.slot.index] / member.task.data.n_samples
             try:
                 member.state.add_epochs(own.tolist(), self.loader.n_steps)
             except ValueError as error:
                 self._diverged(member, error)
         self._validate([m for m in active if m.outcome is None])
-        self._end_epochs(n_epochs)
+        self._end_epochs(n_epochs, sums)
         for member in active:
             if member.outcome is None:
                 state = member.state
@@ -111,7 +111,7 @@ class Trainer:
         self._finish([m for m in active if m.outcome is None and m.is_done])
 
     def _run(self, active: list[Member], n_epochs: int) -> Array:
-        """Train some epochs; return losses, (n_epochs, *slots_shape)."""
+        """Train some epochs; return the sums of the program, of all batches."""
         shape = self.loader.slots_shape
         alpha, smoothing = np.zeros(shape), np.zeros(shape)
         rates = np.zeros((n_epochs, self.loader.n_steps, *shape))
@@ -122,13 +122,13 @@ class Trainer:
             for ahead in range(n_epochs):
                 rates[ahead, :, *slot] = state.rates(self.loader.n_steps, ahead)
         seeds = np.concatenate([m.state.dropout_seeds() for m in self.members])
-        losses: Any = 0
+        sums: Any = 0
         for batches in self.loader.batches(active, n_epochs):
             some = slice(batches.start, batches.start + len(batches.n_in_batch))
-            losses = losses + self.program.run(
+            sums = sums + self.program.run(
                 batches, rates[:, some], alpha, smoothing, seeds
             )
-        total: Array = losses
+        total: Array = sums
         return total
 
     def _validate(self, members: list[Member]) -> None:
@@ -152,7 +152,7 @@ class Trainer:
     def _begin_epochs(self) -> None:
         """Called before some epochs."""
 
-    def _end_epochs(self, n_epochs: int) -> None:
+    def _end_epochs(self, n_epochs: int, sums: Array) -> None:
         """Called after some epochs, before stopping rules."""
 
     def _finish(self, members: list[Member]) -> None:
@@ -224,6 +224,7 @@ def train(
         n_batches=loader.n_batches,
         image_shape=None if distortion is None else distortion.image_shape,
         elastic_sigma=None if distortion is None else distortion.elastic_sigma,
+        counts_hits=bool(params.callbacks),
     )
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
@@ -327,9 +328,11 @@ class _NetworkTrainer(Trainer):
         if self.reporter is not None:
             self.reporter.begin_epoch()
 
-    def _end_epochs(self, n_epochs: int) -> None:
+    def _end_epochs(self, n_epochs: int, sums: Array) -> None:
         state, program = self.state, self.program
         logs = {"loss": state.loss_curve[-1]}
+        if program.spec.counts_hits:
+            logs["accuracy"] = sums[1, -1].item() / state.task.data.n_samples
         if state.task.data.validation is not None:
             logs["val_loss"] = state.validation_losses[-1]
             logs["val_accuracy"] = state.validation_scores[-1]
