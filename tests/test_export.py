@@ -11,10 +11,11 @@ import pytest
 import skl2onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 
@@ -155,7 +156,15 @@ def test_subclass(digits):
     [
         partial(BaggingClassifier, n_estimators=2, random_state=0),
         partial(CalibratedClassifierCV, cv=2),
+        OneVsRestClassifier,
+        # skl2onnx does not convert its default, flatten_transform=True.
+        lambda clf: VotingClassifier(
+            [("a", clf), ("b", LogisticRegression())],
+            voting="soft",
+            flatten_transform=False,
+        ),
     ],
+    ids=["bagging", "calibrated", "one-vs-rest", "voting"],
 )
 def test_skl2onnx_converts_ensembles(digits, ensemble, n_classes):
     X, y = digits[0], digits[1] % n_classes
