@@ -1,6 +1,7 @@
 """Checks of parameters and data."""
 
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -77,8 +78,23 @@ def check_images(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
                 f"them, for example with {name}.filled(0), or drop such rows."
             )
     for labels in y:
-        check_labels("y", labels)
+        check_targets("y", labels)
     return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
+
+
+def check_targets(name: str, labels: Any) -> None:
+    """Raise if there is not one label per row."""
+    if not hasattr(labels, "shape"):  # sparse matrices have one
+        with suppress(ValueError):  # scikit-learn's checks raise the error
+            labels = np.asarray(labels)
+    shape: tuple[int, ...] = getattr(labels, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"{name} should be a 1d array, got an array of shape {shape} instead. "
+            f"Convert one-hot rows to labels with {name}.argmax(axis=1). Several "
+            "labels per row are not supported."
+        )
+    check_labels(name, labels)
 
 
 def check_labels(name: str, labels: Any) -> None:
@@ -137,7 +153,7 @@ def check_validation_data(
             "X_val and y_val must be passed together. Got only "
             f"{'y_val' if X_val is None else 'X_val'} instead."
         )
-    check_labels("y_val", y_val)
+    check_targets("y_val", y_val)
     X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
     y_val = column_or_1d(y_val, warn=True)
     classes = estimator.classes_

@@ -133,7 +133,8 @@ BAD_DATA = {
     },
     "one-hot y": (
         lambda X, y: (X, np.eye(10)[y]),
-        r"y should be a 1d array, got an array of shape \(400, 10\)",
+        r"y should be a 1d array, got an array of shape \(400, 10\) instead. "
+        r"Convert one-hot rows to labels with y.argmax\(axis=1\)",
     ),
     "multilabel y": (
         lambda X, y: (X, np.stack([y > 3, y < 6], axis=1)),
