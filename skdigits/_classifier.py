@@ -781,17 +781,16 @@ class DigitMLPClassifier(
         return to_keras(network, arrays, self)
 
     @classmethod
-    def from_keras(
-        cls, model: "keras.Sequential", classes: ArrayLike | None = None
-    ) -> Self:
+    def from_keras(cls, model: "keras.Model", classes: ArrayLike | None = None) -> Self:
         """Make a fitted classifier from a trained Keras model.
 
         Parameters
         ----------
-        model : keras.Sequential
+        model : keras.Sequential or keras.Model
             Trained model of Dense layers with Rescaling, BatchNormalization,
-            Activation, ReLU, Softmax, Dropout, and Flatten on the input. It returns
-            logits or probabilities, and is not modified.
+            Activation, ReLU, Softmax, Dropout, and Flatten on the input. The layers of
+            a functional model must form a chain. It returns logits or probabilities,
+            and is not modified.
 
         classes : array-like of shape (n_classes,), default=None
             Labels of the outputs in their order, or of the two classes of a model
@@ -801,15 +800,15 @@ class DigitMLPClassifier(
         -------
         DigitMLPClassifier
             Classifier with the predictions of the model. Batch normalisation is
-            folded into its weights.
+            folded into its weights, and two outputs into one.
 
         Raises
         ------
         TypeError
-            If `model` is not a `keras.Sequential`.
+            If `model` is not a Sequential or functional model.
         ValueError
-            If a layer of the model is not supported, or if `classes` do not fit its
-            outputs.
+            If a layer of the model is not supported, if the layers do not form a
+            chain, or if `classes` do not fit its outputs.
 
         Examples
         --------
@@ -826,6 +825,9 @@ class DigitMLPClassifier(
         n_outputs = coefs[-1].shape[1]
         classes = check_classes(classes, 2 if n_outputs == 1 else n_outputs)
         order = np.argsort(classes)
+        if n_outputs == 2:  # the softmax of two outputs depends on their difference
+            coefs[-1], intercepts[-1] = np.diff(coefs[-1]), np.diff(intercepts[-1])
+            n_outputs = 1
         if n_outputs > 1:
             coefs[-1], intercepts[-1] = coefs[-1][:, order], intercepts[-1][order]
         elif order[0] == 1:

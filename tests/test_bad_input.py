@@ -1118,9 +1118,31 @@ ODD_MODELS = {
         "model must be built and trained.* Call it on data, or fit it, first",
     ),
     "empty": (lambda k: k.Sequential(), "model must be built and trained"),
-    "no hidden layer": (
-        lambda k: sequential(k, k.layers.Dense(3)),
-        "must have a hidden Dense layer and an output Dense layer. Got 1 Dense",
+    "no Dense layer": (
+        lambda k: sequential(k, k.layers.BatchNormalization()),
+        "model must have a Dense layer, the output. Got none",
+    ),
+    "operation between layers": (
+        lambda k: k.Model(rows := k.Input((4,)), k.layers.Dense(3)(rows / 2)),
+        "model must be a chain of layers.* or with operations between layers",
+    ),
+    "layer used twice": (
+        lambda k: k.Model(rows := k.Input((4,)), (d := k.layers.Dense(4))(d(rows))),
+        "model must be a chain of layers.* with layers used twice",
+    ),
+    "branches": (
+        lambda k: k.Model(
+            rows := k.Input((4,)),
+            k.layers.Add()([k.layers.Dense(3)(rows), k.layers.Dense(3)(rows)]),
+        ),
+        "model must be a chain of layers.* Got a model with branches",
+    ),
+    "two outputs of a chain": (
+        lambda k: k.Model(
+            rows := k.Input((4,)),
+            [hidden := k.layers.Dense(3)(rows), k.layers.Dense(3)(hidden)],
+        ),
+        "model must be a chain of layers",
     ),
     "output of relu": (
         lambda k: sequential(
@@ -1181,13 +1203,15 @@ def test_model_without_counterpart_is_refused(make, message):
         DigitMLPClassifier.from_keras(make(keras))
 
 
-def test_what_is_no_sequential_is_refused():
+def test_from_keras_refuses_other_types():
     import keras
 
-    rows = keras.Input((4,))
-    functional = keras.Model(rows, keras.layers.Dense(3)(rows))
-    for model in [functional, None, "model.keras", quick(), keras.Sequential]:
-        message = f"must be a trained keras.Sequential. Got {type(model).__name__}"
+    class Custom(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    for model in [Custom(), None, "model.keras", quick(), keras.Sequential]:
+        message = f"must be a trained keras.Sequential.* Got {type(model).__name__}"
         with pytest.raises(TypeError, match=message):
             DigitMLPClassifier.from_keras(model)
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import get_scorer
 
 from skdigits import DigitMLPClassifier
 
@@ -142,13 +143,15 @@ NETWORKS = {
         LAYERS.Dense(9, "relu"),
     ],
     "linear layers": [LAYERS.Dense(9), LAYERS.Dense(8)],
+    "no hidden layer": [],
 }
 
 
 @pytest.mark.parametrize(
     ("name", "output"),
     [(name, "linear") for name in NETWORKS]
-    + [("flatten first", output) for output in ("softmax", "softmax layer", "sigmoid")],
+    + [("flatten first", output) for output in ("softmax", "softmax layer", "sigmoid")]
+    + [("flatten first", "two outputs"), ("no hidden layer", "softmax")],
 )
 def test_from_keras_predicts_the_same(digits, name, output):
     X, _ = digits
@@ -158,8 +161,9 @@ def test_from_keras_predicts_the_same(digits, name, output):
         "softmax": [LAYERS.Dense(10, "softmax")],
         "softmax layer": [LAYERS.Dense(10), LAYERS.Softmax()],
         "sigmoid": [LAYERS.Dense(1, "sigmoid")],
+        "two outputs": [LAYERS.Dense(2, "softmax")],
     }[output]
-    binary = output == "sigmoid"
+    binary = output in ("sigmoid", "two outputs")
     model = keras.Sequential([keras.Input((64,)), *layers])
     rng = np.random.default_rng(0)
     # Weights as if trained; variances are positive.
@@ -169,7 +173,8 @@ def test_from_keras_predicts_the_same(digits, name, output):
     if output == "linear":
         np.testing.assert_allclose(clf.decision_function(X), out, rtol=1e-4, atol=1e-4)
     elif binary:
-        np.testing.assert_allclose(clf.predict_proba(X)[:, 1:], out, atol=1e-4)
+        np.testing.assert_allclose(clf.predict_proba(X)[:, 1:], out[:, -1:], atol=1e-4)
+        assert clf.decision_function(X).shape == (len(X),)
     else:
         np.testing.assert_allclose(clf.predict_proba(X), out, atol=1e-4)
     assert list(clf.classes_) == ([0, 1] if binary else list(range(10)))
@@ -190,11 +195,44 @@ def test_from_keras_classes_name_the_outputs(digits):
     )
 
 
-def test_from_keras_and_partial_fit(digits):
+def test_from_keras_takes_a_functional_chain(digits, tmp_path):
+    X, _ = digits
+    rows = keras.Input((64,))
+    hidden = LAYERS.Dropout(0.1)(LAYERS.Dense(20, "relu")(rows))
+    model = keras.Model(rows, LAYERS.Dense(10)(hidden))
+    model.save(tmp_path / "model.keras")
+    for chain in (
+        model,
+        keras.models.load_model(tmp_path / "model.keras"),
+        keras.Model(rows, LAYERS.Dense(3)(hidden)),  # shares layers with the first
+    ):
+        clf = DigitMLPClassifier.from_keras(chain)
+        Z = clf.decision_function(X)
+        np.testing.assert_allclose(Z, outputs(chain, X), atol=1e-5)
+        assert clf.dropout == (0.0, 0.1)
+
+
+def test_from_keras_orders_two_outputs_by_classes(digits):
     X, y = digits
     model = keras.Sequential(
-        [keras.Input((64,)), LAYERS.Dense(20, "relu"), LAYERS.Dense(10)]
+        [keras.Input((64,)), LAYERS.Dense(20, "relu"), LAYERS.Dense(2, "softmax")]
     )
+    clf = DigitMLPClassifier.from_keras(model, classes=["odd", "even"])
+    P = clf.predict_proba(X)
+    np.testing.assert_allclose(P[:, ::-1], outputs(model, X), atol=1e-5)
+    labels = np.where(y % 2, "odd", "even")
+    assert 0 < get_scorer("roc_auc")(clf, X, labels) < 1
+    clf.set_params(learning_rate_init=0.01, random_state=0)
+    for _ in range(8):
+        clf.partial_fit(X, labels)
+    assert clf.score(X, labels) > 0.8
+
+
+@pytest.mark.parametrize("n_hidden", [0, 1])
+def test_from_keras_and_partial_fit(digits, n_hidden):
+    X, y = digits
+    hidden = [LAYERS.Dense(20, "relu")] * n_hidden
+    model = keras.Sequential([keras.Input((64,)), *hidden, LAYERS.Dense(10)])
     clf = DigitMLPClassifier.from_keras(model)
     clf.set_params(learning_rate_init=0.01, random_state=0)
     before = clf.score(X, y)

@@ -1,6 +1,7 @@
 """Fitted networks as Keras models, and trained Keras models as fitted networks."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class _Stage:
 
 
 def read_keras(model: Any) -> dict[str, Any]:
-    """The network that a trained `keras.Sequential` computes.
+    """The network that a trained Keras model computes.
 
     Between two activations every accepted layer is affine at inference, so a Dense
     layer and its neighbours become one layer of the network. Returns "coefs",
@@ -58,21 +59,12 @@ def read_keras(model: Any) -> dict[str, Any]:
     names the layer without counterpart.
     """
     keras = load_keras()
-    if not isinstance(model, keras.Sequential):
-        raise TypeError(
-            "model must be a trained keras.Sequential. Got "
-            f"{type(model).__name__} instead."
-        )
-    if not model.built or not model.weights:
-        raise ValueError(
-            "model must be built and trained, so that it has weights. Got a "
-            "keras.Sequential without any. Call it on data, or fit it, first."
-        )
+    layers = _chain_of_layers(keras, model)
     kinds = keras.layers
-    flat = len(model.input_shape) == 2
+    flat = len(model.inputs[0].shape) == 2
     rescale, dropout = None, [0.0]
     stages, stage = [], _Stage()
-    for layer in model.layers:
+    for layer in layers:
         kind = type(layer)
         activation = _check_layer(keras, layer, flat)
         if kind is kinds.Flatten:
@@ -109,10 +101,40 @@ def read_keras(model: Any) -> dict[str, Any]:
     return {
         "coefs": list(coefs),
         "intercepts": list(intercepts),
-        "activation": _OURS[stages[0].activation],
+        "activation": _OURS[stages[0].activation] if len(stages) > 1 else "relu",
         "rescale": rescale,
         "dropout": tuple(dropout[:-1]) if any(dropout) else 0.0,
     }
+
+
+def _chain_of_layers(keras, model):
+    """Layers of a model, each of which takes the output of the one before."""
+    sequential = isinstance(model, keras.Sequential)
+    # A subclass of keras.Model may compute anything.
+    if not sequential and type(model).__name__ != "Functional":
+        raise TypeError(
+            "model must be a trained keras.Sequential, or a keras.Model(inputs, "
+            f"outputs) whose layers form a chain. Got {type(model).__name__} instead."
+        )
+    if not model.built or not model.weights:
+        raise ValueError(
+            "model must be built and trained, so that it has weights. Got a "
+            f"{type(model).__name__} without any. Call it on data, or fit it, first."
+        )
+    if not sequential:
+        layers = model.layers
+        inputs, outputs = model.inputs, model.outputs
+        links = [(layer.input, before.output) for before, layer in pairwise(layers)]
+        links += [(inputs[0], layers[0].output), (outputs[0], layers[-1].output)]
+        joined = all(one is other for one, other in links)
+        if not joined or len(inputs) + len(outputs) > 2:
+            raise ValueError(
+                "model must be a chain of layers, each of which takes the output of "
+                "the one before. Got a model with branches, with layers used twice, "
+                "or with operations between layers. Use a keras.Sequential, or the "
+                "layers that they stand for, such as Rescaling."
+            )
+    return model.layers
 
 
 def _dense(layer, X):
@@ -180,11 +202,8 @@ def _refusal(layer, why):
 
 
 def _check_stages(stages):
-    if len(stages) < 2:
-        raise ValueError(
-            "model must have a hidden Dense layer and an output Dense layer. Got "
-            f"{len(stages)} Dense layers instead."
-        )
+    if not stages:
+        raise ValueError("model must have a Dense layer, the output. Got none.")
     *hidden, output = stages
     expected = "sigmoid" if output.dense.units == 1 else "softmax"
     if output.activation not in ("linear", expected):
@@ -193,8 +212,8 @@ def _check_stages(stages):
             "softmax probabilities, or one sigmoid unit for two classes. Got "
             f"{output.dense.units} units with {output.activation} instead."
         )
-    first = hidden[0].activation
     for stage in hidden:
+        first = hidden[0].activation
         if stage.activation not in _OURS or stage.activation != first:
             raise ValueError(
                 f"Cannot take the layer {stage.dense.name!r}: expected the same one of "
