@@ -20,7 +20,7 @@ from skdigits._fitting import (
     make_task,
 )
 from skdigits._keras.conversion import read_keras, to_keras
-from skdigits._keras.optimizers import check_copies
+from skdigits._keras.optimizers import SOLVERS, check_copies
 from skdigits._network import inference
 from skdigits._network.architecture import Network
 from skdigits._network.batch_norm import unfold_batch_norm
@@ -30,6 +30,7 @@ from skdigits._sklearn_compat import (
     DocLinkMixin,
     EpochReporter,
     HasMethods,
+    Hidden,
     Interval,
     Options,
     StrOptions,
@@ -74,19 +75,21 @@ class DigitMLPClassifier(
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(25, 15)
-        Number of units of each hidden layer.
+        Number of units of each hidden layer. With ``()``, the classifier is a softmax
+        regression.
 
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
         Activation of the hidden layers.
 
-    solver : {'adam', 'adamw', 'sgd'} or keras.optimizers.Optimizer, default='adam'
-        The optimizer: Adam, AdamW with Keras's default weight decay, stochastic
-        gradient descent with Nesterov momentum 0.9, or a Keras optimizer, which is
-        copied, never modified; its learning rate replaces `learning_rate_init`.
-        Copies are made by `get_config`. An optimizer with settings that `get_config`
-        does not return, such as `exclude_from_weight_decay`, is refused; a subclass
-        can apply them in its constructor. Use such a subclass in parameter grids too,
-        because scikit-learn clones the values before the classifier checks them.
+    solver : str or keras.optimizers.Optimizer, default='adam'
+        The optimizer: 'adam', 'adamw', 'sgd', or one of 'adadelta', 'adagrad',
+        'adamax', 'ftrl', 'lion', 'nadam' and 'rmsprop' with the settings of Keras; or
+        a Keras optimizer, which is copied, never modified; its learning rate replaces
+        `learning_rate_init`. Copies are made by `get_config`. An optimizer with
+        settings that `get_config` does not return, such as
+        `exclude_from_weight_decay`, is refused; a subclass can apply them in its
+        constructor. Use such a subclass in parameter grids too, because scikit-learn
+        clones the values before the classifier checks them.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights, 0 or more. As in scikit-learn,
@@ -117,10 +120,10 @@ class DigitMLPClassifier(
         Positive factor that the network applies to `X`. With ``1 / 255``, images of
         dtype uint8 need no float copy, neither to fit nor to predict.
 
-    batch_size : int, default=32
-        Number of rows per step.
+    batch_size : int or 'auto', default=32
+        Number of rows per step. 'auto' is 200, or all rows if there are fewer.
 
-    learning_rate : {'constant', 'cosine', 'flat_cosine', 'adaptive'}, \
+    learning_rate : {'constant', 'cosine', 'flat_cosine', 'invscaling', 'adaptive'}, \
             default='constant'
         - 'constant' is `learning_rate_init` in every step.
         - 'cosine' decays from there to zero over `max_iter` epochs, along half a
@@ -128,6 +131,9 @@ class DigitMLPClassifier(
         - 'flat_cosine' is constant for three quarters of `max_iter` epochs and decays
           to zero in the last quarter, along half a cosine. `partial_fit` keeps it
           constant.
+        - 'invscaling' is `learning_rate_init` / (`t_` + 1) ** `power_t` in an epoch
+          that starts after `t_` rows. Optimizers other than SGD keep it constant, as
+          in scikit-learn.
         - 'adaptive' is divided by 5 each time the loss, or with `early_stopping`
           the validation score, fails to improve by `tol` for `n_iter_no_change`
           epochs.
@@ -136,6 +142,24 @@ class DigitMLPClassifier(
 
     learning_rate_init : float, default=0.001
         Initial learning rate, positive. Ignored if `solver` is a Keras optimizer.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling', 0 or more.
+
+    momentum : float, default=0.9
+        Momentum of the solver 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether the solver 'sgd' uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay rate of the first moment in 'adam' and 'adamw', in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay rate of the second moment in 'adam' and 'adamw', in [0, 1).
+
+    epsilon : float, default=1e-8
+        Positive number that 'adam' and 'adamw' add to denominators.
 
     max_iter : int, default=100
         Number of epochs (passes over the training data).
@@ -154,7 +178,7 @@ class DigitMLPClassifier(
         unless `X_val` is passed to `fit`.
 
     validation_fraction : float, default=0.1
-        Fraction of the training data to hold out for validation, in (0, 1).
+        Fraction of the training data to hold out for validation, in [0, 1).
 
     n_iter_no_change : int or inf, default=10
         Maximum number of consecutive epochs without improvement.
@@ -187,6 +211,9 @@ class DigitMLPClassifier(
 
     verbose : int, default=0
         Whether to show a progress bar over the epochs.
+
+    max_fun : int, default=15000
+        Not used. It exists because `MLPClassifier` has it, for its solver 'lbfgs'.
 
     Attributes
     ----------
@@ -276,7 +303,8 @@ class DigitMLPClassifier(
         ],
         "activation": [StrOptions(set(inference.ACTIVATIONS))],
         "solver": [
-            StrOptions({"adam", "adamw", "sgd"}),
+            StrOptions(set(SOLVERS)),
+            Hidden(StrOptions({"lbfgs"})),  # `check_lbfgs` says what to use instead
             HasMethods(["apply", "get_config"]),
         ],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -286,16 +314,25 @@ class DigitMLPClassifier(
         "ema": [Interval(Real, 0, 1, closed="neither"), None],
         "augment": [RandomDistortion, None],
         "rescale": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "learning_rate": [
-            StrOptions({"constant", "cosine", "flat_cosine", "adaptive"})
+            StrOptions({"constant", "cosine", "flat_cosine", "invscaling", "adaptive"})
         ],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
@@ -306,6 +343,7 @@ class DigitMLPClassifier(
         "callbacks": [list, tuple, None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "verbose": ["verbose"],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -313,7 +351,7 @@ class DigitMLPClassifier(
         hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (25, 15),
         activation: Literal["identity", "logistic", "tanh", "relu"] = "relu",
         *,
-        solver: "Literal['adam', 'adamw', 'sgd'] | keras.optimizers.Optimizer" = "adam",
+        solver: "str | keras.optimizers.Optimizer" = "adam",
         alpha: float = 0.0,
         dropout: float | Sequence[float] | NDArray[Any] = 0.0,
         batch_norm: bool = False,
@@ -321,11 +359,17 @@ class DigitMLPClassifier(
         ema: float | None = None,
         augment: RandomDistortion | None = None,
         rescale: float | None = None,
-        batch_size: int = 32,
+        batch_size: int | Literal["auto"] = 32,
         learning_rate: Literal[
-            "constant", "cosine", "flat_cosine", "adaptive"
+            "constant", "cosine", "flat_cosine", "invscaling", "adaptive"
         ] = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
         max_iter: int = 100,
         shuffle: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -338,6 +382,7 @@ class DigitMLPClassifier(
         callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
         dtype: Literal["auto", "float32", "float64"] = "auto",
         verbose: int = 0,
+        max_fun: int = 15000,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -352,6 +397,12 @@ class DigitMLPClassifier(
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
         self.max_iter = max_iter
         self.shuffle = shuffle
         self.class_weight = class_weight
@@ -364,6 +415,7 @@ class DigitMLPClassifier(
         self.callbacks = callbacks
         self.dtype = dtype
         self.verbose = verbose
+        self.max_fun = max_fun
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefs_")

@@ -21,6 +21,7 @@ from skdigits._validation import (
     check_alpha,
     check_dropout,
     check_hidden_layer_sizes,
+    check_lbfgs,
     check_validation_data,
 )
 from skdigits.augmentation._warp import Distortion
@@ -57,6 +58,7 @@ def make_task(
     ValueError
         If a parameter or the data are invalid.
     """
+    check_lbfgs(estimator.solver, estimator.max_fun)
     network = _network_to_train(estimator, X, resuming)
     distortion = None
     if estimator.augment is not None:

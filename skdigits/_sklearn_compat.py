@@ -15,6 +15,7 @@ from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
     HasMethods,
+    Hidden,
     Interval,
     Options,
     StrOptions,
@@ -37,6 +38,7 @@ __all__ = [
     "DocLinkMixin",
     "EpochReporter",
     "HasMethods",
+    "Hidden",
     "Interval",
     "Options",
     "StrOptions",

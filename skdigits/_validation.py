@@ -18,19 +18,34 @@ from skdigits._sklearn_compat import _check_sample_weight
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
 
+_MAX_FUN = 15000  # the default of MLPClassifier
+
+
+def check_lbfgs(solver: Any, max_fun: int) -> None:
+    """Raise if parameters ask for the solver 'lbfgs' of MLPClassifier."""
+    if isinstance(solver, str) and solver == "lbfgs":
+        raise ValueError(
+            "solver='lbfgs' is not available, because Keras has no L-BFGS. Use "
+            "solver='adam' (the default), on few rows with a larger max_iter, or "
+            "MLPClassifier."
+        )
+    if max_fun != _MAX_FUN:
+        raise ValueError(
+            "max_fun limits MLPClassifier's solver 'lbfgs', which is not available. "
+            f"Got max_fun={max_fun} instead of its default, {_MAX_FUN}. Leave it out, "
+            "and limit training by max_iter."
+        )
+
+
 def check_hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
     """Hidden layer sizes as a tuple of int."""
     listed = _without_0d(sizes)
     listed = [listed] if isinstance(listed, Integral) else listed
     ordered = isinstance(listed, list | tuple | range | np.ndarray)
-    if (
-        not ordered
-        or len(listed) == 0
-        or not all(_is_positive_int(size) for size in listed)
-    ):
+    if not ordered or not all(_is_positive_int(size) for size in listed):
         raise ValueError(
-            "hidden_layer_sizes must be > 0, an int or a non-empty sequence with one "
-            f"int per hidden layer. Got {sizes!r} instead."
+            "hidden_layer_sizes must be > 0, an int or a sequence with one int per "
+            f"hidden layer. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in listed)
 

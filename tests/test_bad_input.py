@@ -323,7 +323,7 @@ def test_scikit_learns_check_of_parameters():
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [None, 0, -1, 2.5, "abc", np.nan],
     "activation": [None, "softmax", "RELU", 1],
-    "solver": [None, "lbfgs", "Adam", 1, object()],
+    "solver": [None, "Adam", "momentum", 1, object()],
     "alpha": [None, "0.1", -0.1, np.nan, np.inf],
     "dropout": [None, "abc", -0.1, 1, 1.0, np.nan],
     "batch_norm": [None, "yes", 1],
@@ -331,14 +331,20 @@ BAD_PARAMETERS = {
     "augment": [True, "distort", 1.0, RandomDistortion],
     "ema": ["0.9", 0, 0.0, 1, 1.0, -0.5, np.nan],
     "rescale": ["1/255", 0, -1.0, np.nan, np.inf],
-    "batch_size": [None, "auto", 0, -1, 32.0],
-    "learning_rate": [None, "invscaling", 0.001],
+    "batch_size": [None, "all", 0, -1, 32.0],
+    "learning_rate": [None, "optimal", 0.001],
     "learning_rate_init": [None, "0.1", 0, 0.0, -0.1, np.nan, np.inf],
+    "power_t": [None, "0.5", -0.5, np.nan, np.inf],
+    "momentum": [None, "0.9", -0.1, 1.1, np.nan],
+    "nesterovs_momentum": [None, "yes", 1],
+    "beta_1": [None, "0.9", -0.1, 1, 1.0, np.nan],
+    "beta_2": [None, "0.9", -0.1, 1, 1.0, np.nan],
+    "epsilon": [None, "1e-8", 0, 0.0, -1e-8, np.nan, np.inf],
     "max_iter": [None, "100", 0, -1, 10.0, np.inf],
     "shuffle": [None, "yes", 1],
     "class_weight": ["unbalanced", [1.0, 2.0], 2.0],
     "early_stopping": [None, "yes", 1],
-    "validation_fraction": [None, "0.1", 0, 0.0, 1, 1.0, -0.1, np.nan],
+    "validation_fraction": [None, "0.1", 1, 1.0, -0.1, np.nan],
     "n_iter_no_change": [None, "10", 0, -1, 2.5, -np.inf, np.nan],
     "tol": ["1e-4", -1e-4, np.nan],
     "warm_start": [None, "yes", 1],
@@ -346,6 +352,7 @@ BAD_PARAMETERS = {
     "callbacks": ["abc", 1, object()],
     "dtype": [None, "float16", "double", np.float32, float],
     "verbose": [None, "yes", -1, 0.5],
+    "max_fun": [None, "15000", 0, 1.5],
 }
 
 
@@ -371,8 +378,6 @@ def test_bad_parameter_is_refused(digits, either, name, value):
 @pytest.mark.parametrize(
     "sizes",
     [
-        (),
-        [],
         (0,),
         (5, 0),
         (-1, 3),
@@ -426,6 +431,22 @@ def test_bad_dropout_rates_are_refused(digits, either, rates):
         pytest.raises(ValueError, match=message + re.escape(repr(rates))),
     ):
         either.fit(*digits)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"solver": "lbfgs"}, "solver='lbfgs' is not available.* Use solver='adam'"),
+        ({"max_fun": 10}, "Got max_fun=10 .* Leave it out, and limit .* by max_iter"),
+    ],
+    ids=["solver", "max_fun"],
+)
+def test_lbfgs_is_refused_with_what_to_use(digits, either, params, message):
+    either.set_params(**params)
+    with unchanged(either), pytest.raises(ValueError, match=message):
+        either.fit(*digits)
+    with unchanged(either), pytest.raises(ValueError, match=message):
+        either.partial_fit(*digits, classes=np.arange(10))
 
 
 def test_class_of_an_optimizer_is_refused(digits, either):
@@ -685,6 +706,7 @@ def test_a_block_without_weight_is_refused(digits, fitted):
         (slice(0, 11), 0.5, "a class with a single row"),
         (slice(0, 400), 0.999, "nothing to train on"),
         (slice(0, 1), 0.1, "a single row"),
+        (slice(0, 400), 0, "no rows to hold out"),
     ],
 )
 def test_impossible_split_says_what_asked_for_it(digits, either, rows, fraction, what):

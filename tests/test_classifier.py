@@ -11,9 +11,11 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import DigitMLPClassifier
+from skdigits._keras.optimizers import SOLVERS as KERAS_NAMES
 
 
 def same_weights(one, other):
@@ -218,18 +220,63 @@ def test_ema_keeps_the_average_of_the_weights(digits):
 # Optimizers and learning rates
 
 
-@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd"])
-def test_solver_by_name_is_the_keras_optimizer(digits, solver):
+ADAM = {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}
+# Parameters, and the Keras optimizer that they make.
+SOLVERS = {
+    "adam": ({}, keras.optimizers.Adam(0.01, epsilon=1e-8)),
+    "adam with numbers": (ADAM, keras.optimizers.Adam(0.01, **ADAM)),
+    "adamw": ({}, keras.optimizers.AdamW(0.01, epsilon=1e-8)),
+    "adamw with numbers": (ADAM, keras.optimizers.AdamW(0.01, **ADAM)),
+    "sgd": ({}, keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)),
+    "sgd without momentum": ({"momentum": 0}, keras.optimizers.SGD(0.01)),
+    "sgd with classical momentum": (
+        {"momentum": 0.5, "nesterovs_momentum": False},
+        keras.optimizers.SGD(0.01, momentum=0.5),
+    ),
+    "rmsprop": ({}, keras.optimizers.RMSprop(0.01)),
+    "adamax": ({}, keras.optimizers.Adamax(0.01)),
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_solver_by_name_is_the_keras_optimizer(digits, name):
     X, y = digits
-    optimizer = {
-        "adam": keras.optimizers.Adam(0.01),
-        "adamw": keras.optimizers.AdamW(0.01),
-        "sgd": keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
-    }[solver]
-    params = {"max_iter": 3, "random_state": 0, "learning_rate_init": 0.01}
-    by_name = DigitMLPClassifier(solver=solver, **params).fit(X, y)
-    by_object = DigitMLPClassifier(solver=optimizer, **params).fit(X, y)
+    params, optimizer = SOLVERS[name]
+    shared = {"max_iter": 2, "random_state": 0, "learning_rate_init": 0.01}
+    solver = name.partition(" ")[0]
+    by_name = DigitMLPClassifier(solver=solver, **params, **shared).fit(X, y)
+    by_object = DigitMLPClassifier(solver=optimizer, **shared).fit(X, y)
     assert same_weights(by_name, by_object)
+
+
+def test_every_name_of_a_solver_is_a_keras_optimizer():
+    for kind in KERAS_NAMES.values():
+        assert issubclass(getattr(keras.optimizers, kind), keras.optimizers.Optimizer)
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(150, 150), (400, 200)])
+def test_batch_size_auto_is_200_or_all_rows(digits, n_rows, size):
+    X, y = digits[0][:n_rows], digits[1][:n_rows]
+    params = {"max_iter": 2, "random_state": 0}
+    auto = DigitMLPClassifier(batch_size="auto", **params).fit(X, y)
+    same = DigitMLPClassifier(batch_size=size, **params).fit(X, y)
+    np.testing.assert_allclose(auto.coefs_[0], same.coefs_[0], atol=1e-6)
+
+
+def test_no_hidden_layer_is_softmax_regression(digits):
+    X, y = digits
+    clf = DigitMLPClassifier(
+        (),
+        learning_rate_init=0.05,
+        alpha=1,
+        batch_size=400,
+        max_iter=500,
+        random_state=0,
+    ).fit(X, y)
+    regression = LogisticRegression(C=1, max_iter=500).fit(X, y)
+    assert [coef.shape for coef in clf.coefs_] == [(64, 10)]
+    P, expected = (model.predict_proba(X) for model in (clf, regression))
+    np.testing.assert_allclose(P, expected, atol=0.02)
 
 
 def test_optimizer_given_as_solver_is_a_template(digits):
@@ -439,6 +486,30 @@ def test_cosine_learning_rate_falls_to_zero_over_max_iter(digits):
     ).fit(*digits)
     expected = 0.1 * (1 + np.cos(np.pi * np.arange(50) / 50))
     np.testing.assert_allclose(rates.after, expected, rtol=1e-5)
+
+
+def test_invscaling_learning_rate_depends_on_the_rows_so_far(digits):
+    rates = Rates()
+    clf = DigitMLPClassifier(
+        solver="sgd",
+        learning_rate="invscaling",
+        learning_rate_init=0.2,
+        power_t=0.3,
+        max_iter=3,
+        callbacks=[rates],
+        random_state=0,
+    ).fit(*digits)
+    clf.partial_fit(*digits)
+    t = 400 * np.arange(4)
+    np.testing.assert_allclose(rates.after, 0.2 / (t + 1) ** 0.3, rtol=1e-5)
+
+
+def test_invscaling_learning_rate_is_constant_without_sgd(digits):
+    rates = Rates()
+    DigitMLPClassifier(
+        learning_rate="invscaling", max_iter=3, callbacks=[rates], random_state=0
+    ).fit(*digits)
+    np.testing.assert_allclose(rates.after, 0.001)
 
 
 def test_adaptive_learning_rate_is_divided_by_five(digits):

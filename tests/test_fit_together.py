@@ -133,6 +133,23 @@ GRIDS = {
         ],
         "alpha": [0, 0.1],
     },
+    "adam": {
+        "solver": ["adam", "adamw"],
+        "beta_1": [0.9, 0.5],
+        "beta_2": [0.999, 0.9],
+        "epsilon": [1e-8, 1e-2],
+        "batch_size": ["auto"],
+    },
+    "sgd": {
+        "solver": ["sgd"],
+        "momentum": [0.9, 0],
+        "nesterovs_momentum": [True, False],
+        "learning_rate": ["invscaling", "constant"],
+        "power_t": [0.2, 0.5],
+        "learning_rate_init": [0.1],
+        "alpha": [0.1],
+    },
+    "no hidden layer": {"hidden_layer_sizes": [(), (10,)], "alpha": [0, 0.1]},
     "weights": {"class_weight": [None, "balanced", {0: 3.0}]},
     "batches": {"batch_size": [50, 1000], "shuffle": [True, False]},
     "trained alone": {

@@ -24,7 +24,7 @@ def to_keras(network: Network, arrays: list[NDArray], params: Any) -> Any:
     model = build_model(keras, network)
     for variable, array in zip(layer_variables(keras, model), arrays, strict=True):
         variable.assign(array)
-    optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
+    optimizer, rate = OptimizerSpec.from_params(keras, params)
     optimizer = optimizer.build(params.learning_rate_init if rate is None else rate)
     optimizer.build(model.trainable_variables)  # so that a saved model loads whole
     compile_model(keras, model, network, optimizer)

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-# They have names because Keras would number them, and TensorFlow keeps about 40 kB for
-# every name that a variable has had.
-_SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "adam": ("Adam", {"name": "adam"}),
-    "adamw": ("AdamW", {"name": "adamw"}),
-    "sgd": ("SGD", {"name": "sgd", "momentum": 0.9, "nesterov": True}),
+# Optimizers of Keras by their names as `solver`.
+SOLVERS = {
+    kind.lower(): kind
+    for kind in (
+        *("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam"),
+        *("RMSprop", "SGD"),
+    )
 }
 
 # Optimizers of Keras that are elementwise: they treat every number alike.
@@ -53,10 +54,16 @@ class OptimizerSpec:
     config: dict[str, Any] = field(compare=False)
 
     @classmethod
-    def from_solver(
-        cls, keras: Any, solver: Any, ema: float | None
+    def from_params(
+        cls, keras: Any, params: Any
     ) -> "tuple[OptimizerSpec, float | None]":
-        """Specification of `solver`, a name or a Keras optimizer, which is not changed.
+        """Specification of the optimizer of a classifier.
+
+        Parameters
+        ----------
+        keras : module
+        params : DigitMLPClassifier
+            Its `solver` may be a Keras optimizer, which is not changed.
 
         Returns
         -------
@@ -72,19 +79,20 @@ class OptimizerSpec:
         ValueError
             If a copy of the optimizer would differ from it.
         """
+        solver = params.solver
         if isinstance(solver, str):
-            name, config = _SOLVERS[solver]
-            kind = getattr(keras.optimizers, name)
+            kind = getattr(keras.optimizers, SOLVERS[solver])
+            config = _config_of_name(params)
         elif isinstance(solver, keras.optimizers.Optimizer):
             kind, config = type(solver), _config_of(keras, solver)
         else:
             raise TypeError(
-                "The 'solver' parameter of DigitMLPClassifier must be 'adam', "
-                "'adamw', 'sgd' or an instance of keras.optimizers.Optimizer. "
+                "The 'solver' parameter of DigitMLPClassifier must be one of "
+                f"{sorted(SOLVERS)} or an instance of keras.optimizers.Optimizer. "
                 f"Got {solver!r} instead."
             )
-        if ema is not None:
-            config = {**config, "use_ema": True, "ema_momentum": float(ema)}
+        if params.ema is not None:
+            config = {**config, "use_ema": True, "ema_momentum": float(params.ema)}
         rate = config.get("learning_rate")
         rate = float(rate) if isinstance(rate, Real) else None
         told_apart = {name: v for name, v in config.items() if name != "name"}
@@ -152,13 +160,33 @@ def choose_optimizer(keras: Any, params: Any) -> tuple[OptimizerSpec, float]:
         If `solver` is not an optimizer, or if both `solver` and `learning_rate` set a
         schedule.
     """
-    optimizer, rate = OptimizerSpec.from_solver(keras, params.solver, params.ema)
+    optimizer, rate = OptimizerSpec.from_params(keras, params)
     if optimizer.follows_schedule and params.learning_rate != "constant":
         raise ValueError(
             "learning_rate must be 'constant' if `solver` is a Keras optimizer with a "
             f"learning rate schedule. Got {params.learning_rate!r} instead."
         )
     return optimizer, float(params.learning_rate_init) if rate is None else rate
+
+
+def is_sgd(solver: Any) -> bool:
+    """Whether `solver` is stochastic gradient descent, by name or as an optimizer."""
+    name = solver if isinstance(solver, str) else type(solver).__name__
+    return name in ("sgd", "SGD")
+
+
+def _config_of_name(params: Any) -> dict[str, Any]:
+    """Configuration of an optimizer that `solver` names."""
+    # It has a name because Keras would number it, and TensorFlow keeps about 40 kB for
+    # every name that a variable has had.
+    config: dict[str, Any] = {"name": params.solver}
+    if params.solver == "sgd":
+        config["momentum"] = float(params.momentum)
+        config["nesterov"] = bool(params.nesterovs_momentum)
+    elif params.solver in ("adam", "adamw"):
+        for name in ("beta_1", "beta_2", "epsilon"):
+            config[name] = float(getattr(params, name))
+    return config
 
 
 def _scaled(adjust: Any, update: Any) -> Any:

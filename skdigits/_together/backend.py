@@ -48,9 +48,9 @@ def fit_together() -> Iterator[None]:
     of separate fits up to rounding, and repeat exactly.
 
     A network is trained alone if it has `callbacks`, `batch_norm`, `augment`,
-    `warm_start`, dropout of the input or an optimizer that is not elementwise. So it is
-    in `partial_fit` and in a fit outside of :class:`joblib.Parallel`. Other estimators
-    are fitted one after the other.
+    `warm_start`, dropout of the input, no hidden layer or an optimizer that is not
+    elementwise. So it is in `partial_fit` and in a fit outside of
+    :class:`joblib.Parallel`. Other estimators are fitted one after the other.
 
     The `n_jobs` of functions inside the context is ignored, except that with
     ``n_jobs=1`` an ensemble fits its members one after the other. If another

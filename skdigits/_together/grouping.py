@@ -170,8 +170,10 @@ def _parts(keras, tasks, tiles, packing=None, shape=None, compiled=False):
             _pack(members) if whole else packing.part(shape, numbers),
             compiled=compiled,
             penalized=any(task.params.alpha > 0 for task in tasks),
-            # One that adapts soon differs from the others.
-            same_rate=len(rates) == 1 and tasks[0].params.learning_rate != "adaptive",
+            # An adaptive rate soon differs, and "invscaling" depends on the number of
+            # rows.
+            same_rate=len(rates) == 1
+            and tasks[0].params.learning_rate not in ("adaptive", "invscaling"),
         )
         parts.append((group, numbers))
     return parts
@@ -246,6 +248,7 @@ def can_be_grouped(task):
         or params.warm_start
         or task.distortion is not None
         or task.network.batch_norm
+        or not task.network.hidden_layer_sizes
         or any(task.network.dropout[:1])  # of the input, which then differs
     )
     if alone:

@@ -84,6 +84,8 @@ _BUILDING = 0.025
 # between calls.
 _CALL = 0.2
 _MAX_EPOCHS_PER_CALL = 16
+# Rows of a batch with batch_size="auto", as in scikit-learn.
+_AUTO_BATCH = 200
 # `partial_fit` trains one epoch but is rarely called only once.
 _PARTIAL_FIT_REPEATS = 10
 
@@ -93,7 +95,8 @@ def effective_batch_size(params: Any, n_samples: int) -> int:
 
     It is rounded so that the folds of a cross-validation share a program.
     """
-    return min(int(params.batch_size), padded_length(n_samples))
+    batch_size = _AUTO_BATCH if params.batch_size == "auto" else int(params.batch_size)
+    return min(batch_size, padded_length(n_samples))
 
 
 def epoch_seconds(task: TrainingTask, costs: Costs) -> float:

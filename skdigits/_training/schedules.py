@@ -22,16 +22,32 @@ class LearningRate:
 
     Parameters
     ----------
-    schedule : {"constant", "cosine", "flat_cosine", "adaptive"}
+    schedule : {"constant", "cosine", "flat_cosine", "invscaling", "adaptive"}
     initial : float
     max_iter : int
         Number of epochs after which "cosine" and "flat_cosine" reach zero.
+    n_samples, t_before : int, default=0
+        Rows of an epoch, and rows trained on before, for "invscaling".
+    power_t : float, default=0.5
+        Exponent of "invscaling".
     """
 
-    def __init__(self, schedule: str, initial: float, max_iter: int) -> None:
+    def __init__(
+        self,
+        schedule: str,
+        initial: float,
+        max_iter: int,
+        *,
+        n_samples: int = 0,
+        t_before: int = 0,
+        power_t: float = 0.5,
+    ) -> None:
         self.schedule = schedule
         self.current = initial
         self._max_iter = max_iter
+        self._n_samples = n_samples
+        self._t_before = t_before
+        self._power_t = power_t
 
     @property
     def follows_epochs(self) -> bool:
@@ -40,6 +56,10 @@ class LearningRate:
 
     def over_epoch(self, epoch: int, n_steps: int) -> Array:
         """Learning rate of each step of an epoch, counted from 0."""
+        if self.schedule == "invscaling":
+            t = self._t_before + epoch * self._n_samples
+            # (t + 1) ** -power_t, without overflow
+            return np.full(n_steps, self.current * np.exp(-self._power_t * np.log1p(t)))
         if not self.follows_epochs:
             return np.full(n_steps, self.current)
         done = (epoch + np.arange(n_steps) / n_steps) / self._max_iter

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skdigits._keras.optimizers import is_sgd
 from skdigits._network import Array, inference
 from skdigits._network.batch_norm import NORM_MOMENTUM, fold_batch_norm
 from skdigits._random import DISTORTION, DROPOUT, ROW_ORDER, random_stream
@@ -85,7 +86,17 @@ class TrainerState:
         self.alpha = float(params.alpha) / mean_weight
         self.max_iter = 1 if incremental else params.max_iter
         self.incremental = incremental
-        self.learning_rate = LearningRate(params.learning_rate, rate, self.max_iter)
+        schedule = params.learning_rate
+        if schedule == "invscaling" and not is_sgd(params.solver):
+            schedule = "constant"
+        self.learning_rate = LearningRate(
+            schedule,
+            rate,
+            self.max_iter,
+            n_samples=task.data.n_samples,
+            t_before=task.t_before,
+            power_t=float(params.power_t),
+        )
         if incremental and self.learning_rate.follows_epochs:
             self.learning_rate.override(rate)  # the number of epochs is unknown
         self.loss_curve = list(before.loss_curve)
