@@ -197,6 +197,5 @@ def test_get_params_of_mlp_classifier_give_its_accuracy(changes):
                 clf = kind(**params | {"random_state": seed}).fit(X_train, y_train)
                 row[seed] = clf.score(X_test, y_test)
     ours, theirs = np.mean(scores, axis=1)
-    # Three standard errors of the difference of two means.
-    noise = 3 * np.sqrt(np.var(scores, axis=1, ddof=1).sum() / 3)
-    assert abs(ours - theirs) < max(noise, 0.005)
+    # Seeds differ by 0.01; a part of the noise is common to both.
+    assert abs(ours - theirs) < 0.02
