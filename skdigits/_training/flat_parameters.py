@@ -5,7 +5,7 @@ compile, and a good part of a step of a small network. Most optimizers are eleme
 so they can update one flat vector instead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,18 @@ class LayerParameters:
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""
 
+    def load(self, arrays: dict[int, Array]) -> None:
+        """Set the values, given by the `id` of a variable."""
+        for variable in self.variables:
+            if id(variable) in arrays:
+                variable.assign(arrays[id(variable)])
+
     def write_model(self) -> None:
         """Copy the values to the model and its optimizer."""
+
+    def values(self) -> dict[int, Array]:
+        """Copies of all values, by the `id` of a variable."""
+        return {id(variable): copy_of(variable) for variable in self.variables}
 
     def arrays(self) -> list[Array]:
         """Copies of the weights, one array per variable of the model."""
@@ -90,21 +100,37 @@ class FlatParameters:
 
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""
+        self.load({})
+
+    def load(self, arrays: dict[int, Array]) -> None:
+        """Set the values, given by the `id` of a variable; others are the model's."""
+
+        def value_of(variable: Any) -> Array:
+            array = arrays.get(id(variable))
+            return variable.numpy() if array is None else array
+
         for separate, joined in self._pairs:
             if isinstance(separate, list):
-                parts = [np.ravel(variable.numpy()) for variable in separate]
+                parts = [np.ravel(value_of(variable)) for variable in separate]
                 joined.assign(np.concatenate(parts))
             else:
-                joined.assign(separate.numpy())
+                joined.assign(value_of(separate))
 
     def write_model(self) -> None:
         """Copy the values to the model and its optimizer."""
+        for variable, array in self._values():
+            variable.assign(array)
+
+    def values(self) -> dict[int, Array]:
+        """Copies of all values, by the `id` of a variable."""
+        return {id(variable): array for variable, array in self._values()}
+
+    def _values(self) -> Iterator[tuple[Any, Array]]:
         for separate, joined in self._pairs:
             if isinstance(separate, list):
-                for variable, part in zip(separate, self._split(joined), strict=True):
-                    variable.assign(part)
+                yield from zip(separate, self._split(joined), strict=True)
             else:
-                separate.assign(joined.numpy())
+                yield separate, copy_of(joined)
 
     def arrays(self) -> list[Array]:
         """Copies of the weights, one array per variable of the model."""

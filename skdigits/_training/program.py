@@ -146,17 +146,26 @@ class TrainingProgram:
         self, arrays: list[Array], optimizer_arrays: list[Array] | None = None
     ) -> None:
         """Set the weights, and the optimizer's variables or their initial values."""
-        assign(self._variables, arrays)
+        trainable = {id(variable) for variable in self.model.trainable_variables}
+        values = {}
+        for variable, array in zip(self._variables, arrays, strict=True):
+            if id(variable) in trainable:
+                values[id(variable)] = array
+            else:
+                variable.assign(array)
         if optimizer_arrays is None:
-            optimizer_arrays = self._fresh_optimizer_arrays()
-        assign(self.optimizer.variables, optimizer_arrays)
+            optimizer_arrays = self._fresh_optimizer_arrays(values)
+        of_optimizer = map(id, self.optimizer.variables)
+        values |= zip(of_optimizer, optimizer_arrays, strict=True)
+        self._weights.load(values)
+        self._model_is_behind = True
         self.model.stop_training = False
-        self._model_is_behind = False
 
-    def _fresh_optimizer_arrays(self) -> list[Array]:
+    def _fresh_optimizer_arrays(self, weights: dict[int, Array]) -> list[Array]:
         if self.spec.optimizer.elementwise:
             return self._fresh_optimizer
         # Its initial values may depend on the weights, as in ScheduleFreeAdamW.
+        self._weights.load(weights)
         optimizer = self.spec.optimizer.build()
         optimizer.build(self.model.trainable_variables)
         return [copy_of(variable) for variable in optimizer.variables]
@@ -185,13 +194,15 @@ class TrainingProgram:
 
     def optimizer_arrays(self) -> list[Array]:
         """Copies of the optimizer's variables."""
-        self.update_model()
-        return [copy_of(variable) for variable in self.optimizer.variables]
+        if not self._model_is_behind:
+            return [copy_of(variable) for variable in self.optimizer.variables]
+        values = self._weights.values()
+        return [values[id(variable)] for variable in self.optimizer.variables]
 
     def average_weights(self) -> None:
         """Replace the weights by their moving average where the optimizer keeps it."""
-        self.update_model()
         if self.spec.optimizer.averages:
+            self.update_model()
             self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def averaged_arrays(self) -> list[Array]:
@@ -207,14 +218,17 @@ class TrainingProgram:
     @property
     def learning_rate(self) -> float:
         """Current learning rate of the optimizer."""
-        self.update_model()
-        rate = self.optimizer.learning_rate  # a schedule may give a plain float
+        rate = self._current_optimizer.learning_rate  # or a float, of a schedule
         return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the optimizer's learning rate, unless it follows its own schedule."""
         if not self.spec.optimizer.follows_schedule:
-            self.optimizer.learning_rate.assign(rate)
+            self._current_optimizer.learning_rate.assign(rate)
+
+    @property
+    def _current_optimizer(self) -> Any:
+        return self._weights.optimizer if self._model_is_behind else self.optimizer
 
     # Training
 

@@ -305,6 +305,8 @@ class _NetworkTrainer(Trainer):
         try:
             interrupted = False
             try:
+                if self.callbacks.callbacks:
+                    self.program.update_model()
                 self.callbacks.on_train_begin()
                 with _progress_bar(self.params.verbose, self.state.max_iter) as show:
                     self.show = show
