@@ -35,7 +35,8 @@ _MAX_PIXELS = 100
 
 
 # Weights of the features of windows, and of pieces that are not part of a digit, in the
-# log-likelihood of a path. Fitted by pretraining/segmentation.py.
+# log-likelihood of a path. Rounded from several fits by pretraining/segmentation.py on
+# synthetic lines; those of the strength of ink were set on photographs.
 WINDOW_WEIGHTS = np.array(
     [3.0, 5.0, -0.1, 0.0, 2.0, -4.5, -6.5, -4.3, -8.0, -2.2, -2.0, -2.7, 4.5, 2.0]
 )
@@ -209,7 +210,7 @@ def _best_path(
     best: list[_Path] = [(0.0, [])]
     closed: list[_Path] = [(-np.inf, [])]
     for stop, skip in enumerate(skips, start=1):
-        ending = [(-np.inf, [])]
+        ending: list[_Path] = [(-np.inf, [])]
         for window, score in zip(windows, scores, strict=True):
             if window.stop == stop:
                 joined = closed[window.first]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skdigits.images._loading import ImageLike
 from skdigits.images._page_reading import DigitReading, NumberReading, PageReading
-from skdigits.images._segmentation import segment
+from skdigits.images._segmentation import ORIENTATIONS, segment
 from skdigits.pretrained._digit_reader import digit_network
 
 
@@ -72,7 +72,7 @@ def read_digits(
         raise ValueError(
             f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
         )
-    if orientation not in ("auto", 0, 90, 180, 270):
+    if orientation not in ("auto", *ORIENTATIONS):
         raise ValueError(
             f"orientation must be 'auto', 0, 90, 180 or 270. Got {orientation!r} "
             "instead."

@@ -34,6 +34,10 @@ _MAX_LEFT = 3
 _MIN_DIGITS = 3
 _MIN_RATIO = 1.5
 
+# Clockwise degrees by which an image can be turned, by the number of quarter turns.
+ORIENTATIONS: tuple[Literal[0], Literal[90], Literal[180], Literal[270]]
+ORIENTATIONS = (0, 90, 180, 270)
+
 
 @dataclass(frozen=True, eq=False)
 class DigitRegion:
@@ -167,7 +171,7 @@ def segment(
         regions,
         np.array(probabilities, dtype=np.float32).reshape(-1, 10),
         to_numbers([[boxes[index] for index in row] for row in rows]),
-        90 * reading.turn,
+        ORIENTATIONS[reading.turn],
     )
 
 
@@ -218,10 +222,8 @@ def _turned(upright: _Reading, longer: int) -> _Reading:
     """The reading after quarter turns if it is clearly better than without."""
     best = upright
     for turn in (1, 2, 3):
-        ink, mask = (
-            np.ascontiguousarray(np.rot90(image, -turn))
-            for image in (upright.ink, upright.mask)
-        )
+        ink = np.ascontiguousarray(np.rot90(upright.ink, -turn))
+        mask = np.ascontiguousarray(np.rot90(upright.mask, -turn))
         reading = replace(_read(ink, mask, longer), turn=turn)
         if _is_better(reading, upright) and reading.score > best.score:
             best = reading
