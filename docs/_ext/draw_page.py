@@ -1,10 +1,12 @@
-"""The page on which a visitor draws a digit: its scripts, and the network's weights.
+"""The page on which a visitor draws numbers: its scripts, and what Python exports.
 
-The weights are written when the site is built, as a script and not as data, because a
-page that is opened from a folder may not fetch any.
+The weights of the network and the constants of the segmentation are written when the
+site is built, as a script and not as data, because a page that is opened from a folder
+may not fetch any.
 """
 
 import base64
+import inspect
 import io
 import json
 from importlib.resources import files
@@ -12,10 +14,54 @@ from pathlib import Path
 
 import numpy as np
 
+from skdigits.images import (
+    _lattice,
+    _normalize,
+    _pieces,
+    _reading_order,
+    _segmentation,
+    _strokes,
+    read_digits,
+)
+
 PAGE = "draw"
 FOLDER = "draw"
 # In the order in which they use each other.
-SCRIPTS = ["weights.js", "paper.js", "normalize.js", "network.js", "draw.js"]
+SCRIPTS = [
+    "exported.js",
+    "paper.js",
+    "images.js",
+    "normalize.js",
+    "network.js",
+    "strokes.js",
+    "pieces.js",
+    "lattice.js",
+    "reading.js",
+    "draw.js",
+]
+MODULES = [_lattice, _normalize, _pieces, _reading_order, _segmentation, _strokes]
+
+
+def constants():
+    """The numbers of each module of the segmentation, and defaults of `read_digits`.
+
+    Returns
+    -------
+    dict
+        For each module, without its leading underscore, the values of its constants by
+        name, without the underscore.
+    """
+    exported = {
+        module.__name__.rpartition("._")[2]: {
+            name.lstrip("_"): np.asarray(value).tolist()
+            for name, value in vars(module).items()
+            if name.isupper() and isinstance(value, int | float | np.ndarray)
+        }
+        for module in MODULES
+    }
+    defaults = inspect.signature(read_digits).parameters
+    exported["read"] = {"MIN_CONFIDENCE": defaults["min_confidence"].default}
+    return exported
 
 
 def network():
@@ -56,16 +102,17 @@ def text(array, dtype):
     return base64.b64encode(array.tobytes()).decode("ascii")
 
 
-def write_weights(folder):
+def export(folder):
     folder.mkdir(parents=True, exist_ok=True)
     script = "globalThis.skdigits = globalThis.skdigits || {};\n"
+    script += f"skdigits.constants = {json.dumps(constants())};\n"
     script += f"skdigits.weights = {json.dumps(network())};\n"
-    (folder / "weights.js").write_text(script, "ascii")
+    (folder / SCRIPTS[0]).write_text(script, "ascii")
 
 
-def add_weights(app):
+def add_exported(app):
     if app.builder.format == "html":
-        write_weights(Path(app.outdir) / "_static" / FOLDER)
+        export(Path(app.outdir) / "_static" / FOLDER)
 
 
 def add_scripts(app, pagename, templatename, context, doctree):
@@ -77,6 +124,6 @@ def add_scripts(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.connect("builder-inited", add_weights)
+    app.connect("builder-inited", add_exported)
     app.connect("html-page-context", add_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

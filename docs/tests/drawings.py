@@ -1,28 +1,22 @@
 """Drawings as a hand makes them: the same ones for Python, JavaScript and the pointer.
 
-A drawing is a list of strokes, a stroke a list of (x, y) on paper of 240 x 240.
+A drawing is a list of strokes, a stroke a list of (x, y) on paper of 600 x 400.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, pi, radians, sin
 
-SIDE = 240
+WIDTH, HEIGHT = 600, 400
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing, the width of its pen, and what is to be seen in it.
-
-    Attributes
-    ----------
-    expected : int, str or None
-        A digit, "blank", "several" or "cut"; None where nobody could tell.
-    """
+    """A drawing, the width of its pen, and its text, None where nobody could tell."""
 
     strokes: list
     width: int
-    expected: int | str | None
+    text: str | None
 
 
 def arc(x, y, across, down, start, stop, points=12):
@@ -73,7 +67,7 @@ SHAPES = {
 }  # fmt: skip
 
 
-def placed(digit, left=50, top=40, size=160, slant=0.0, turn=0.0):
+def placed(digit, left=200, top=100, size=200, slant=0.0, turn=0.0):
     """The strokes of a digit, slanted by a share of their height, turned by degrees."""
 
     def place(x, y):
@@ -85,40 +79,73 @@ def placed(digit, left=50, top=40, size=160, slant=0.0, turn=0.0):
     return [[place(x, y) for x, y in stroke] for stroke in SHAPES[digit]]
 
 
+def written(text, left, top, size, step=0.8, slant=0.0):
+    """The strokes of digits and spaces in a line, a step apart in sizes of a digit."""
+    strokes = []
+    for place, digit in enumerate(text):
+        if digit != " ":
+            strokes += placed(int(digit), left + place * step * size, top, size, slant)
+    return strokes
+
+
 # The ten digits with the pen that the page begins with.
-DIGITS = {digit: Drawing(placed(digit), 16, digit) for digit in SHAPES}
+DIGITS = {digit: Drawing(placed(digit), 14, str(digit)) for digit in SHAPES}
 
 DRAWINGS = {f"digit {digit}": drawing for digit, drawing in DIGITS.items()} | {
-    "slanted, fine pen": Drawing(placed(4, slant=0.25), 6, 4),
-    "slanted, broad pen": Drawing(placed(2, slant=0.2), 30, 2),
-    "turned": Drawing(placed(3, turn=12), 12, 3),
-    "leaning back": Drawing(placed(8, slant=-0.15, turn=-5), 20, 8),
-    "small, in a corner": Drawing(placed(5, 12, 14, 60), 8, 5),
+    "2026": Drawing(written("2026", 60, 120, 120, 1.05), 14, "2026"),
+    "touching": Drawing(written("2056", 60, 120, 120, 0.7), 14, "2056"),
+    "joined": Drawing(
+        [*written("25", 100, 100, 150), line((180, 240), (260, 235))], 12, None
+    ),
+    "lines": Drawing(
+        written("314 15", 30, 30, 80, 1.06)
+        + written("92", 60, 150, 80)
+        + written("65 35", 40, 270, 90, slant=0.15),
+        12,
+        "314 15\n92\n65 35",
+    ),
+    "slanting line": Drawing(
+        [s for n in range(4) for s in placed(3 + n, 40 + 120 * n, 60 + 20 * n, 110)],
+        12,
+        None,
+    ),
+    "dense": Drawing(
+        written("0123456", 20, 20, 70, 1.1)
+        + written("789 012", 20, 110, 70, 1.1)
+        + written("34567", 20, 200, 70, 1.1)
+        + written("89 01", 20, 300, 70, 1.1),
+        8,
+        None,
+    ),
+    "small zeros": Drawing(
+        written("1", 60, 100, 140) + written("00", 180, 160, 80, 1.1), 12, None
+    ),
+    "slanted, fine pen": Drawing(placed(4, slant=0.25), 6, "4"),
+    "slanted, broad pen": Drawing(placed(2, slant=0.2), 30, "2"),
+    "leaning back": Drawing(placed(8, slant=-0.15, turn=-5), 20, "8"),
+    "small, in a corner": Drawing(placed(5, 12, 14, 60), 8, "5"),
     "tiny": Drawing(placed(7, 100, 90, 24), 6, None),
-    "huge": Drawing(placed(6, 14, 12, 214), 22, 6),
-    "edge to edge": Drawing(placed(1, 0, 0, 240), 14, 1),
-    "with a speck": Drawing([*placed(9), [(20.3, 215.6)]], 16, 9),
-    "with a dot": Drawing([*placed(0), [(20.0, 215.0), (32.0, 222.0)]], 16, None),
+    "huge": Drawing(placed(6, 120, 20, 360), 22, "6"),
+    "with a speck": Drawing([*placed(9), [(20.3, 315.6)]], 14, None),
     "a dot": Drawing([[(97.4, 133.7)]], 16, None),
-    # As high as the box of the result, which is then taken pixel by pixel.
-    "twenty pixels": Drawing([line((60, 53), (61, 67))], 6, None),
     "scribble": Drawing(
         [line((40, 50), (200, 60), (50, 120), (190, 150), (60, 200), (180, 210))],
         14,
         None,
     ),
     "parts that do not touch": Drawing(
-        [line((80, 50), (76, 110)), *[line((84, 50), (150, 46))]]
-        + [arc(110, 150, 50, 42, -120, 150)],
+        [line((180, 100), (176, 180)), line((186, 100), (270, 96))]
+        + [arc(210, 230, 65, 55, -120, 150)],
         14,
-        5,
+        "5",
     ),
-    "blank": Drawing([], 16, "blank"),
-    "two digits": Drawing(
-        placed(1, 0, 60, 110) + placed(7, 120, 60, 110), 12, "several"
+    "cross": Drawing(
+        [line((100, 100), (200, 200)), line((200, 100), (100, 200))], 14, ""
     ),
-    "cut at the left": Drawing(placed(3, -60, 60, 120), 16, "cut"),
-    "cut at the bottom": Drawing(placed(8, 60, 110, 150), 16, "cut"),
-    "cut at the top": Drawing(placed(0, 70, -50, 120), 16, "cut"),
-    "out of the paper": Drawing([line((-40, 80), (-30, 120))], 10, "blank"),
+    "cut at the left": Drawing(placed(3, -60, 110, 180), 16, None),
+    "cut at the bottom": Drawing(
+        written("25", 60, 120, 120) + placed(8, 300, 330, 120), 14, "25\n?"
+    ),
+    "blank": Drawing([], 16, ""),
+    "out of the paper": Drawing([line((-40, 80), (-30, 120))], 10, ""),
 }

@@ -1,34 +1,20 @@
-"""The page on which a visitor draws a digit, used as visitors do."""
+"""The page on which a visitor draws numbers, used as visitors do."""
 
-import inspect
-import json
 import time
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
-from drawings import DIGITS, DRAWINGS, SIDE, placed
+from drawings import DIGITS, DRAWINGS, WIDTH, line, placed
+from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from skdigits.images import (
-    BlankImageError,
-    CutDigitError,
-    SeveralDigitsError,
-    normalize_digit,
-    read_digits,
-)
-from skdigits.pretrained import load_digit_reader
-
-PROBLEMS = {
-    "blank": BlankImageError,
-    "cut": CutDigitError,
-    "several": SeveralDigitsError,
-}
-
-MIN_CONFIDENCE = inspect.signature(read_digits).parameters["min_confidence"].default
+from skdigits.images import read_digits
 
 
 class Page:
@@ -59,7 +45,7 @@ class Page:
             actions = ActionBuilder(self.browser, mouse=pointer, duration=0)
             for number, (x, y) in enumerate(stroke):
                 actions.pointer_action.move_to_location(
-                    round(left + x * width / SIDE), round(top + y * width / SIDE)
+                    round(left + x * width / WIDTH), round(top + y * width / WIDTH)
                 )
                 if number == 0:
                     actions.pointer_action.pointer_down()
@@ -73,8 +59,8 @@ class Page:
         return self.find(name).get_attribute("textContent").strip()
 
     @property
-    def sign(self):
-        return self.text("sign")
+    def answer(self):
+        return self.text("text")
 
     def spoken(self):
         """What a screen reader is told once the hand rests."""
@@ -84,24 +70,33 @@ class Page:
         )
         return self.text("status")
 
-    def chances(self):
-        rows = self.browser.find_elements(By.CSS_SELECTOR, ".draw tbody tr")
-        return {
-            row.find_element(By.TAG_NAME, "th").text: row.find_elements(
-                By.TAG_NAME, "td"
-            )[-1].text.replace("\u202f", " ")
-            for row in rows
-        }
+    def digits(self):
+        """The caption of each digit."""
+        items = self.browser.find_elements(By.CSS_SELECTOR, ".draw-digits li")
+        return [item.text.replace("\u202f", " ") for item in items]
 
-    def seen(self):
-        """The picture that is shown as what the network sees."""
+    def seen(self, number=0):
+        """The image of a digit as the network sees it."""
         script = """
-        const canvas = document.querySelector(".draw-seen");
+        const canvas = document.querySelectorAll(".draw-digits canvas")[arguments[0]];
         const pixels = canvas.getContext("2d").getImageData(0, 0, 28, 28).data;
         return Array.from(pixels).filter((_, index) => index % 4 === 0);
         """
-        values = self.browser.execute_script(script)
+        values = self.browser.execute_script(script, number)
         return np.array(values, dtype=np.uint8).reshape(28, 28)
+
+    def saved(self):
+        """The pixels of the file that is saved."""
+        script = """
+        const [done] = arguments;
+        HTMLAnchorElement.prototype.click = async function () {
+            done([this.download, this.href]);
+        };
+        document.querySelector(".draw-save").click();
+        """
+        name, url = self.browser.execute_async_script(script)
+        assert name == "drawing.png"
+        return Image.open(BytesIO(b64decode(url.partition(",")[2]))).convert("L")
 
 
 @pytest.fixture
@@ -119,132 +114,82 @@ def drawn(page_of, screen):
     return page_of()
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return load_digit_reader()
-
-
-# The page and the package.
-
-
-@pytest.fixture(scope="module")
-def seen_by_page(browser, site):
-    """What the page's scripts make of each drawing."""
-    browser.get(site + "draw.html")
-    script = """
-    const {paper, normalize, network, weights} = skdigits;
-    const strokes = arguments[0].map((points) => ({
-        points: points.map(([x, y]) => ({x, y})), width: arguments[1],
-    }));
-    const grey = paper.rasterize(strokes);
-    const seen = normalize.normalize(grey, paper.SIDE);
-    const chances = seen.image
-        && network.probabilities(network.decode(weights), seen.image);
-    return JSON.stringify({
-        grey: Array.from(grey),
-        problem: seen.problem,
-        image: seen.image && Array.from(seen.image),
-        chances,
-    });
-    """
-    return {
-        name: json.loads(browser.execute_script(script, each.strokes, each.width))
-        for name, each in DRAWINGS.items()
-    }
-
-
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_same_picture_and_probabilities_as_in_python(name, seen_by_page, reader):
-    seen = seen_by_page[name]
-    expected = DRAWINGS[name].expected
-    grey = np.array(seen["grey"], dtype=np.uint8).reshape(SIDE, SIDE)
-    if expected in PROBLEMS:
-        assert seen["problem"] == expected
-        with pytest.raises(PROBLEMS[expected]):
-            normalize_digit(grey)
-        return
-    assert seen["problem"] is None
-    image = normalize_digit(grey)
-    np.testing.assert_array_equal(seen["image"], image.ravel())
-    chances = reader.predict_proba(image.reshape(1, -1))[0]
-    np.testing.assert_allclose(seen["chances"], chances, rtol=0, atol=1e-4)
-    if expected is not None:
-        assert chances.argmax() == expected
-
-
 # Mouse, pen, finger.
 
 
 @pytest.mark.parametrize("digit", DIGITS)
 def test_reads_what_a_mouse_draws(drawn, digit):
     drawn.draw(DIGITS[digit].strokes)
-    assert drawn.sign == str(digit)
-    assert drawn.spoken().startswith(f"Reads {digit}, ")
+    assert drawn.answer == str(digit)
+    assert drawn.spoken().startswith(f"Reads {digit}. Confidence: ")
 
 
-@pytest.mark.parametrize("digit", [3, 4, 7])
-def test_reads_what_a_finger_draws_on_a_phone(page_of, screen, digit):
-    screen(390, 844, phone=True)
+def test_the_answer_is_visible_while_a_finger_draws_on_a_phone(page_of, screen):
+    screen(390, 664, phone=True)
     page = page_of()
-    page.draw([])  # scrolls the paper into view
-    before = page.browser.execute_script("return scrollY")
-    page.draw(DIGITS[digit].strokes, "touch")
-    assert page.sign == str(digit)
-    assert page.browser.execute_script("return scrollY") == before
+    assert "0 to 9" in page.browser.find_element(By.CSS_SELECTOR, "article p").text
+    page.draw(DRAWINGS["2026"].strokes, "touch")
+    assert page.answer == "2026"
+    assert page.browser.execute_script("return scrollY") == 0
+    text, paper, tools = (page.find(name) for name in ("text", "paper", "tools"))
+    assert float(text.value_of_css_property("font-size")[:-2]) > 48
+    assert 0 < text.rect["y"] < paper.rect["y"]
+    assert tools.rect["y"] + tools.rect["height"] <= 664
 
 
 def test_reads_what_a_pen_draws(drawn):
     drawn.draw(DIGITS[5].strokes, "pen")
-    assert drawn.sign == "5"
+    assert drawn.answer == "5"
 
 
-def test_shows_what_the_network_sees_and_thinks(drawn, reader):
-    drawn.draw(DIGITS[4].strokes)
-    image = drawn.seen()
-    # A picture in MNIST's format stays as it is.
-    np.testing.assert_array_equal(normalize_digit(image), image)
-    chances = reader.predict_proba(image.reshape(1, -1))[0]
-    shown = {
-        str(digit): ">99 %" if chance > 0.995 else f"{round(100 * chance)} %"
-        for digit, chance in enumerate(chances)
-    }
-    assert drawn.chances() == shown
+@pytest.mark.parametrize("name", ["2026", "lines"])
+def test_reads_numbers_and_shows_each_digit(drawn, name):
+    drawn.draw(DRAWINGS[name].strokes)
+    assert drawn.answer == DRAWINGS[name].text
+    # A pointer moves by whole pixels: the saved drawing is not quite that of the test.
+    reading = read_digits(drawn.saved())
+    assert reading.text == drawn.answer
+    captions = [
+        f"{digit} " + (">99 %" if share > 0.995 else f"{round(100 * share)} %")
+        for digit, share in ((each, each.confidence) for each in reading)
+    ]
+    assert drawn.digits() == captions
+    for number, digit in enumerate(reading):
+        np.testing.assert_allclose(drawn.seen(number), digit.image, atol=1)
 
 
 def test_reads_while_the_pen_is_down(drawn):
-    drawn.draw([[(60, 60)]])
     actions = ActionBuilder(drawn.browser, duration=0)
     actions.pointer_action.move_to(drawn.paper, -10, -60).pointer_down()
     actions.pointer_action.move_to(drawn.paper, -10, 60)
     actions.perform()
     before = drawn.text("status")
-    WebDriverWait(drawn.browser, 10).until(lambda _: drawn.seen().any())
+    WebDriverWait(drawn.browser, 10).until(lambda _: drawn.answer == "1")
     assert drawn.text("status") == before
     ActionChains(drawn.browser).release().perform()
 
 
 def test_a_stroke_goes_on_outside_the_paper(drawn):
-    # Out at the right and in again; without capture the second half were lost.
-    drawn.draw([[(60, 60), (120, 60), (260, 60), (260, 200), (120, 200), (60, 200)]])
-    assert drawn.sign == ""
-    assert drawn.text("words") == "Leave some paper at the right."
+    # A seven of which the right half is missing: the pen is out there, and back again.
+    drawn.draw([line((450, 80), (650, 80), (650, 200), (450, 300), points=8)])
+    ink = np.array(drawn.saved()) < 128
+    assert ink[80, 590]
+    assert ink[290, 470]
 
 
 def test_undo_and_clear(drawn):
-    empty = drawn.chances()
-    assert len(set(empty.values())) == 1
-    for name in ("undo", "clear"):
+    for name in ("undo", "clear", "save"):
         assert not drawn.find(name).is_enabled()
-    drawn.draw(placed(1, 0, 60, 110))
-    one = drawn.seen()
-    drawn.draw(placed(7, 120, 60, 110))
-    assert drawn.sign == ""
+    drawn.draw(placed(1, 100, 120, 150))
+    drawn.draw(placed(7, 300, 120, 150))
+    assert drawn.answer == "17"
     drawn.find("undo").click()
-    np.testing.assert_array_equal(drawn.seen(), one)
-    drawn.draw(placed(7, 120, 60, 110))
+    assert drawn.answer == "1"
+    assert len(drawn.digits()) == 1
+    drawn.draw(placed(7, 300, 120, 150))
     drawn.find("clear").click()
-    assert not drawn.seen().any()
-    assert drawn.chances() == empty
+    assert drawn.answer == ""
+    assert drawn.digits() == []
     assert not drawn.find("clear").is_enabled()
 
 
@@ -264,39 +209,16 @@ def test_pen_width(drawn):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("two digits", "Several digits. Draw one at a time."),
-        ("cut at the left", "Leave some paper at the left."),
-        ("cut at the bottom", "Leave some paper at the bottom."),
+        ("cross", "No digits found."),
+        ("cut at the bottom", "Leave some paper around each digit."),
     ],
 )
 def test_says_what_is_wrong(drawn, name, words):
-    assert drawn.text("words") == "Draw a digit, from 0 to 9."
-    # What leaves the paper, a pointer cannot begin there.
-    strokes = [
-        [(min(max(x, 2), SIDE - 2), min(max(y, 2), SIDE - 2)) for x, y in stroke]
-        for stroke in DRAWINGS[name].strokes
-    ]
-    drawn.draw(strokes)
-    assert drawn.sign == ""
+    assert drawn.text("words") == "The result appears here."
+    drawn.draw(DRAWINGS[name].strokes)
+    assert drawn.answer == DRAWINGS[name].text
     assert drawn.text("words") == words
-    assert drawn.spoken() == words
-
-
-def test_says_when_it_is_not_sure(drawn, reader):
-    least = 1
-    for name in ("a dot", "scribble", "with a dot"):
-        drawn.draw(DRAWINGS[name].strokes)
-        chances = reader.predict_proba(drawn.seen().reshape(1, -1))[0]
-        best = int(chances.argmax())
-        if chances[best] < MIN_CONFIDENCE:
-            percent = f"{round(100 * chances[best])}\u202f%"
-            assert drawn.sign == "?"
-            assert drawn.text("words") == f"Not sure. Perhaps {best}, {percent}."
-        else:
-            assert drawn.sign == str(best)
-        least = min(least, chances[best])
-        drawn.find("clear").click()
-    assert least < MIN_CONFIDENCE  # else nothing has been tried
+    assert drawn.spoken().endswith(words)
 
 
 def test_is_announced_once_the_hand_rests(drawn):
@@ -320,11 +242,12 @@ def test_everything_has_a_name(drawn):
     assert drawn.paper.accessible_name == "Paper to draw on"
     described = drawn.paper.get_attribute("aria-describedby")
     assert "Space" in drawn.browser.find_element(By.ID, described).text
-    names = [drawn.find(name).accessible_name for name in ("undo", "clear", "width")]
-    assert names == ["Undo", "Clear", "Pen"]
-    assert drawn.find("seen").accessible_name == "The drawing as the network sees it"
-    table = drawn.browser.find_element(By.CSS_SELECTOR, ".draw table")
-    assert table.accessible_name == "Probability of each digit"
+    names = [
+        drawn.find(name).accessible_name for name in ("undo", "clear", "save", "width")
+    ]
+    assert names == ["Undo", "Clear", "Save", "Pen"]
+    drawn.draw(DIGITS[1].strokes)
+    assert drawn.digits() == ["1 >99 %"]
 
 
 # Keys.
@@ -356,8 +279,8 @@ def tab_to_paper(page):
 def test_reads_what_keys_draw(drawn, digit):
     tab_to_paper(drawn)
     ActionChains(drawn.browser).send_keys(*BY_KEYS[digit]).perform()
-    assert drawn.sign == str(digit)
-    assert drawn.spoken().startswith(f"Reads {digit}, ")
+    assert drawn.answer == str(digit)
+    assert drawn.spoken().startswith(f"Reads {digit}. Confidence: ")
 
 
 def test_focus_is_seen(drawn):
@@ -386,23 +309,24 @@ def test_two_arrows_at_once_are_a_slope(drawn):
     for _ in range(9):  # the key pressed last is the one that repeats
         keys.key_down(RIGHT)
     keys.key_up(RIGHT).key_up(DOWN).send_keys(Keys.SPACE).perform()
-    rows, columns = np.nonzero(drawn.seen())
-    assert np.ptp(rows) > 12
-    assert np.ptp(columns) > 8
+    rows, columns = np.nonzero(np.array(drawn.saved()) < 128)
+    assert np.ptp(rows) > 60
+    assert np.ptp(columns) > 60
 
 
 def test_keys_take_back(drawn):
-    drawn.press(Keys.SPACE, DOWN * 8, Keys.SPACE, RIGHT * 2, Keys.SPACE, DOWN * 8, " ")
-    two = drawn.seen()
+    drawn.press(Keys.SPACE, DOWN * 16, Keys.SPACE)
+    assert drawn.answer == "1"
+    drawn.press(RIGHT * 10, Keys.SPACE, UP * 16, Keys.ESCAPE)
+    assert drawn.answer == "11"
     drawn.press(Keys.BACKSPACE)
-    one = drawn.seen()
-    assert not np.array_equal(one, two)
-    drawn.press(Keys.SPACE, RIGHT * 8, Keys.ESCAPE)
-    assert not np.array_equal(drawn.seen(), one)
+    assert drawn.answer == "1"
+    drawn.press(RIGHT * 5, Keys.SPACE, DOWN * 16, Keys.SPACE)
+    assert drawn.answer == "11"
     drawn.press(Keys.CONTROL + "z" + Keys.NULL)
-    np.testing.assert_array_equal(drawn.seen(), one)
+    assert drawn.answer == "1"
     drawn.press(Keys.DELETE)
-    assert not drawn.seen().any()
+    assert drawn.answer == ""
 
 
 # Wherever it is looked at.
@@ -411,7 +335,7 @@ def test_keys_take_back(drawn):
 def test_works_from_a_folder(page_of, screen, folder):
     page = page_of((folder / "draw.html").as_uri())
     page.draw(DIGITS[2].strokes)
-    assert page.sign == "2"
+    assert page.answer == "2"
 
 
 def test_without_javascript_it_says_so(browser, site, screen):
@@ -426,14 +350,6 @@ def test_without_javascript_it_says_so(browser, site, screen):
         browser.execute_cdp_cmd(
             "Emulation.setScriptExecutionDisabled", {"value": False}
         )
-
-
-def test_less_motion(media, drawn):
-    bar = "return getComputedStyle(document.querySelector('.draw-bar'), '::before')"
-    lasts = f"{bar}.transitionDuration"
-    assert drawn.browser.execute_script(lasts) != "0s"
-    media(reduced_motion="reduce")
-    assert drawn.browser.execute_script(lasts) == "0s"
 
 
 # Contrast of every text of the article with what lies behind it, as WCAG 2 has it.
@@ -488,7 +404,7 @@ def test_text_is_readable(media, drawn, scheme):
     drawn.draw(DIGITS[6].strokes)
     time.sleep(0.5)  # the theme's colours change gradually
     contrasts = drawn.browser.execute_script(CONTRASTS)
-    assert {"Draw a digit", "6", "Undo", "Pen"} <= contrasts.keys()
+    assert {"Draw numbers", "6", "Undo", "Pen"} <= contrasts.keys()
     assert {text: each for text, each in contrasts.items() if each < 4.5} == {}
     ink = """
     const canvas = document.querySelector(".draw-ink");

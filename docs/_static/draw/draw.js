@@ -1,17 +1,14 @@
-// The page on which a visitor draws a digit: pen and keys in, pictures and words out.
+// The page on which a visitor draws numbers: pen and keys in, digits and words out.
 "use strict";
 
 (() => {
-  const { network, normalize, paper } = skdigits;
-
-  // Below this a digit is more likely wrong than right: that of read_digits.
-  const LEAST_CONFIDENCE = 0.5;
+  const { normalize, paper, reading } = skdigits;
 
   // Points nearer to each other tell of the screen's pixels, not of the hand.
   const SPACING = 2;
 
   // How far an arrow key moves the pen.
-  const STEP = 6;
+  const STEP = 8;
 
   // Milliseconds between readings while the pen moves, and of rest before a screen
   // reader is told.
@@ -23,12 +20,6 @@
     ArrowLeft: [-1, 0],
     ArrowRight: [1, 0],
     ArrowUp: [0, -1],
-  };
-
-  const PROBLEMS = {
-    blank: () => "Draw a digit, from 0 to 9.",
-    cut: (side) => `Leave some paper ${side ? `at the ${side}` : "around the digit"}.`,
-    several: () => "Several digits. Draw one at a time.",
   };
 
   const root = document.querySelector(".draw");
@@ -43,7 +34,6 @@
   // The stroke that is being drawn, and by which pointer, or "keys".
   let current = null;
   let holder = null;
-  let decoded = null;
 
   // Drawing.
 
@@ -96,8 +86,8 @@
   function place({ clientX, clientY }) {
     const { left, top, width: across, height: down } = canvas.getBoundingClientRect();
     return {
-      x: ((clientX - left) / across) * paper.SIDE,
-      y: ((clientY - top) / down) * paper.SIDE,
+      x: ((clientX - left) / across) * paper.WIDTH,
+      y: ((clientY - top) / down) * paper.HEIGHT,
     };
   }
 
@@ -127,7 +117,7 @@
 
   // Keys.
 
-  const pen = { x: paper.SIDE / 2, y: paper.SIDE / 4 };
+  const pen = { x: paper.WIDTH / 2, y: paper.HEIGHT / 4 };
   const held = new Set();
 
   function keyDown(event) {
@@ -157,8 +147,8 @@
   // Of two keys held at once, both: a slope.
   function movePen() {
     for (const [across, down] of [...held].map((key) => ARROWS[key])) {
-      pen.x = Math.min(Math.max(pen.x + across * STEP, 0), paper.SIDE);
-      pen.y = Math.min(Math.max(pen.y + down * STEP, 0), paper.SIDE);
+      pen.x = Math.min(Math.max(pen.x + across * STEP, 0), paper.WIDTH);
+      pen.y = Math.min(Math.max(pen.y + down * STEP, 0), paper.HEIGHT);
     }
     if (holder === "keys") {
       draw({ ...pen });
@@ -167,7 +157,7 @@
 
   function penDown() {
     begin("keys", { ...pen });
-    const [x, y] = [pen.x, pen.y].map((place) => Math.round(onSheet(place)));
+    const [x, y] = penPlace().map(Math.round);
     announce(`Pen down, ${x}\u202f% from the left, ${y}\u202f% from the top.`);
   }
 
@@ -179,12 +169,14 @@
   function showPen() {
     cursor.hidden = false;
     cursor.classList.toggle("draw-cursor-down", holder === "keys");
-    cursor.style.left = `${onSheet(pen.x)}%`;
-    cursor.style.top = `${onSheet(pen.y)}%`;
+    const [x, y] = penPlace();
+    cursor.style.left = `${x}%`;
+    cursor.style.top = `${y}%`;
   }
 
-  function onSheet(place) {
-    return (100 * place) / paper.SIDE;
+  // Percent from the left and from the top.
+  function penPlace() {
+    return [(100 * pen.x) / paper.WIDTH, (100 * pen.y) / paper.HEIGHT];
   }
 
   function leave() {
@@ -199,9 +191,9 @@
 
   function paint() {
     const context = canvas.getContext("2d");
-    const scale = canvas.width / paper.SIDE;
+    const scale = canvas.width / paper.WIDTH;
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, paper.SIDE, paper.SIDE);
+    context.clearRect(0, 0, paper.WIDTH, paper.HEIGHT);
     context.lineCap = context.lineJoin = "round";
     context.strokeStyle = getComputedStyle(sheet).color;
     for (const stroke of strokes) {
@@ -214,12 +206,15 @@
       context.stroke();
     }
     find("hint").hidden = strokes.length > 0;
-    find("undo").disabled = find("clear").disabled = strokes.length === 0;
+    ["undo", "clear", "save"].forEach((name) => {
+      find(name).disabled = strokes.length === 0;
+    });
   }
 
   function fitCanvas() {
     const { width: across } = canvas.getBoundingClientRect();
-    canvas.width = canvas.height = Math.round(across * devicePixelRatio);
+    canvas.width = Math.round(across * devicePixelRatio);
+    canvas.height = (canvas.width * paper.HEIGHT) / paper.WIDTH;
     paint();
   }
 
@@ -234,28 +229,34 @@
   function read() {
     clearTimeout(timer);
     timer = null;
-    decoded = decoded || network.decode(skdigits.weights);
-    const seen = normalize.normalize(paper.rasterize(strokes), paper.SIDE);
-    const chances = seen.image && network.probabilities(decoded, seen.image);
-    showSeen(seen.image || new Uint8Array(normalize.SIZE ** 2));
-    showVerdict(verdict(seen, chances));
-    showChances(chances);
+    const result = reading.read(paper.rasterize(strokes), paper.HEIGHT, paper.WIDTH);
+    showAnswer(result);
+    showDigits(result.digits);
   }
 
-  // {sign, words, spoken}: what is large, what is beside it, and what is said.
-  function verdict({ problem, side }, chances) {
-    if (problem) {
-      const words = PROBLEMS[problem](side);
-      return { sign: "", words, spoken: words };
+  function showAnswer({ digits, text, isEmpty }) {
+    const lines = text.split("\n");
+    const answer = find("answer");
+    find("text").textContent = text;
+    answer.style.setProperty("--lines", lines.length);
+    answer.style.setProperty("--letters", Math.max(...lines.map((line) => line.length)));
+    find("words").textContent = wordsFor(digits, isEmpty);
+    const spoken = text && `Reads ${lines.join(", ")}. `;
+    root.dataset.spoken = spoken + find("words").textContent;
+  }
+
+  function wordsFor(digits, isEmpty) {
+    if (!digits.length) {
+      return isEmpty ? "The result appears here." : "No digits found.";
     }
-    const best = Math.max(...chances);
-    const digit = chances.indexOf(best);
-    if (best < LEAST_CONFIDENCE) {
-      const words = `Not sure. Perhaps ${digit}, ${percent(best)}.`;
-      return { sign: "?", words, spoken: words };
+    if (digits.some(({ status }) => status === "cut")) {
+      return "Leave some paper around each digit.";
     }
-    const spoken = `Reads ${digit}, ${percent(best)}.`;
-    return { sign: digit, words: percent(best), spoken };
+    if (digits.some(({ status }) => status === "unsure")) {
+      return "Not sure of each digit.";
+    }
+    const lowest = percent(Math.min(...digits.map(({ confidence }) => confidence)));
+    return `${digits.length > 1 ? "Lowest confidence" : "Confidence"}: ${lowest}`;
   }
 
   // No network is certain: what would round to 100 % is over 99 %.
@@ -263,28 +264,41 @@
     return share > 0.995 ? ">99\u202f%" : `${Math.round(100 * share)}\u202f%`;
   }
 
-  function showSeen(image) {
-    const pixels = new ImageData(normalize.SIZE, normalize.SIZE);
-    image.forEach((value, index) => {
+  function showDigits(digits) {
+    find("digits").replaceChildren(
+      ...digits.map(({ image, label, confidence, status }) => {
+        const item = document.createElement("li");
+        const seen = makeCanvas(normalize.SIZE, normalize.SIZE, image);
+        const sign = document.createElement("strong");
+        sign.textContent = status === "ok" ? label : `${label}?`;
+        item.append(seen, sign, ` ${percent(confidence)}`);
+        return item;
+      })
+    );
+    find("seen").hidden = !digits.length;
+  }
+
+  function makeCanvas(across, down, greys) {
+    const made = document.createElement("canvas");
+    [made.width, made.height] = [across, down];
+    const pixels = new ImageData(across, down);
+    greys.forEach((value, index) => {
       pixels.data.set([value, value, value, 255], 4 * index);
     });
-    find("seen").getContext("2d").putImageData(pixels, 0, 0);
+    made.getContext("2d").putImageData(pixels, 0, 0);
+    return made;
   }
 
-  function showVerdict({ sign, words, spoken }) {
-    find("sign").textContent = sign;
-    find("words").textContent = words;
-    root.dataset.spoken = spoken;
-  }
-
-  function showChances(chances) {
-    const best = chances ? chances.indexOf(Math.max(...chances)) : -1;
-    root.querySelectorAll("tbody tr").forEach((row, digit) => {
-      const chance = chances ? chances[digit] : 0;
-      row.classList.toggle("draw-best", digit === best);
-      row.querySelector(".draw-bar").style.setProperty("--chance", chance);
-      row.querySelector(".draw-chance").textContent = chances ? percent(chance) : "–";
-    });
+  // What is saved is what is read.
+  function save() {
+    const link = document.createElement("a");
+    link.download = "drawing.png";
+    link.href = makeCanvas(
+      paper.WIDTH,
+      paper.HEIGHT,
+      paper.rasterize(strokes)
+    ).toDataURL();
+    link.click();
   }
 
   // Screen readers are told when the hand rests, not at every point.
@@ -312,6 +326,7 @@
   sheet.addEventListener("blur", leave);
   find("undo").addEventListener("click", undo);
   find("clear").addEventListener("click", clear);
+  find("save").addEventListener("click", save);
 
   root.hidden = false;
   new ResizeObserver(fitCanvas).observe(canvas);

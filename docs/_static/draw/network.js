@@ -4,36 +4,36 @@
 globalThis.skdigits = globalThis.skdigits || {};
 
 skdigits.network = (() => {
+  let decoded = null;
+
   // Layers of {inputs, outputs, weights, steps, intercepts}. A weight is a byte: so
   // many steps, whose size is the unit's own.
-  function decode({ layers, rescale }) {
-    return {
-      rescale,
-      layers: layers.map((layer) => ({
-        inputs: layer.inputs,
-        outputs: layer.outputs,
-        weights: new Int8Array(bytes(layer.weights)),
-        steps: new Float32Array(bytes(layer.steps)),
-        intercepts: new Float32Array(bytes(layer.intercepts)),
-      })),
-    };
+  function decode({ layers }) {
+    return layers.map((layer) => ({
+      ...layer,
+      weights: new Int8Array(bytes(layer.weights)),
+      steps: new Float32Array(bytes(layer.steps)),
+      intercepts: new Float32Array(bytes(layer.intercepts)),
+    }));
   }
 
   function bytes(text) {
     const letters = atob(text);
-    const decoded = new Uint8Array(letters.length);
+    const values = new Uint8Array(letters.length);
     for (let index = 0; index < letters.length; index++) {
-      decoded[index] = letters.charCodeAt(index);
+      values[index] = letters.charCodeAt(index);
     }
-    return decoded.buffer;
+    return values.buffer;
   }
 
-  // Probabilities of the ten digits, of a picture in MNIST's format.
-  function probabilities(network, image) {
-    let values = Float32Array.from(image, (value) => value * network.rescale);
-    network.layers.forEach((layer, number) => {
+  // Probabilities of the ten digits for an image in the format of MNIST.
+  function probabilities(image) {
+    decoded = decoded || decode(skdigits.weights);
+    const last = decoded.length - 1;
+    let values = Float32Array.from(image, (value) => value * skdigits.weights.rescale);
+    decoded.forEach((layer, number) => {
       values = apply(layer, values);
-      if (number < network.layers.length - 1) {
+      if (number < last) {
         values = values.map((value) => Math.max(value, 0));
       }
     });
@@ -43,11 +43,12 @@ skdigits.network = (() => {
   function apply({ inputs, outputs, weights, steps, intercepts }, values) {
     const sums = new Float64Array(outputs);
     for (let input = 0; input < inputs; input++) {
+      const value = values[input];
       // Paper and resting units, which are most, add nothing.
-      if (values[input]) {
+      if (value) {
         const row = input * outputs;
         for (let output = 0; output < outputs; output++) {
-          sums[output] += values[input] * weights[row + output];
+          sums[output] += value * weights[row + output];
         }
       }
     }
@@ -61,5 +62,5 @@ skdigits.network = (() => {
     return parts.map((part) => part / sum);
   }
 
-  return { decode, probabilities };
+  return { probabilities };
 })();

@@ -8,9 +8,9 @@
 globalThis.skdigits = globalThis.skdigits || {};
 
 skdigits.paper = (() => {
-  // Pixels by either side of what is read. skdigits looks for the paper's brightness
-  // with as many at most, so nothing has to be shrunk for that.
-  const SIDE = 240;
+  // Pixels of what is read. skdigits does not resize images of this size.
+  const WIDTH = 600;
+  const HEIGHT = 400;
 
   // A curve is made of lines about this long.
   const PART = 4;
@@ -55,7 +55,7 @@ skdigits.paper = (() => {
   // Greys of a drawing, row by row: 255 for paper, 0 for ink. A stroke has `points`
   // and a `width`, both in pixels of the result.
   function rasterize(strokes) {
-    const grey = new Uint8Array(SIDE * SIDE).fill(255);
+    const grey = new Uint8Array(WIDTH * HEIGHT).fill(255);
     for (const { points, width } of strokes) {
       const curve = smooth(points);
       for (let index = 0; index < curve.length; index++) {
@@ -68,22 +68,22 @@ skdigits.paper = (() => {
   // A line with round ends. Its edges are a pixel of greys wide.
   function drawLine(grey, from, to, radius) {
     const reach = radius + 1;
-    const [left, right] = span(from.x, to.x, reach);
-    const [top, bottom] = span(from.y, to.y, reach);
+    const [left, right] = span(from.x, to.x, reach, WIDTH);
+    const [top, bottom] = span(from.y, to.y, reach, HEIGHT);
     for (let row = top; row < bottom; row++) {
       for (let column = left; column < right; column++) {
         const away = fromLine({ x: column + 0.5, y: row + 0.5 }, from, to);
         const ink = Math.min(Math.max(radius + 0.5 - away, 0), 1);
-        const index = row * SIDE + column;
+        const index = row * WIDTH + column;
         grey[index] = Math.min(grey[index], Math.round(255 * (1 - ink)));
       }
     }
   }
 
-  function span(a, b, reach) {
+  function span(a, b, reach, size) {
     const first = Math.floor(Math.min(a, b) - reach);
     const last = Math.ceil(Math.max(a, b) + reach);
-    return [Math.max(0, first), Math.min(SIDE, last)];
+    return [Math.max(0, first), Math.min(size, last)];
   }
 
   function fromLine(point, from, to) {
@@ -94,5 +94,5 @@ skdigits.paper = (() => {
     return apart(point, { x: from.x + share * across, y: from.y + share * down });
   }
 
-  return { SIDE, apart, rasterize, smooth };
+  return { HEIGHT, WIDTH, apart, rasterize, smooth };
 })();
