@@ -1,6 +1,8 @@
 """The command ``skdigits``."""
 
 import argparse
+import csv
+import io
 import json
 import sys
 import warnings
@@ -49,7 +51,8 @@ def _parser():
         "read",
         help="read the digits on photographs and scans",
         description="Read the digits on photographs and scans. Prints one line per row "
-        "of digits, with a question mark for each digit that is not certain.",
+        "of digits, with a question mark for each digit that is not certain. With "
+        "--table, prints one line per row of the table, as CSV.",
         epilog="Exit status: 0 if all images were read, 1 if some could not be read, 2 "
         "if none was tried.",
     )
@@ -57,8 +60,13 @@ def _parser():
     read.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON object per image and line, with the box, probabilities "
-        "and status of every digit",
+        help="print one JSON object per image and line, with the box, confidence "
+        "and status of every digit, or of every cell with --table",
+    )
+    read.add_argument(
+        "--table",
+        action="store_true",
+        help="read the cells of a table with ruled lines and print them as CSV",
     )
     read.add_argument(
         "--figure",
@@ -92,6 +100,8 @@ def _probability(text):
 
 def _read(arguments):
     """Read all images, and report those that cannot be read."""
+    if arguments.figure and arguments.table:
+        raise _CannotStartError("--figure draws pages, not tables. Omit --table.")
     if arguments.figure and len(arguments.images) > 1:
         raise _CannotStartError(
             f"--figure draws one IMAGE. Got {len(arguments.images)} instead. Call it "
@@ -109,12 +119,16 @@ def _read(arguments):
             print(f"skdigits: {_one_line(image, message)}", file=sys.stderr)
             answer = {"file": image, "error": message} if arguments.json else None
         else:
-            answer = {"file": image} | _as_json(reading) if arguments.json else reading
+            answer = reading
+            if arguments.json:
+                as_json = _table_as_json if arguments.table else _as_json
+                answer = {"file": image} | as_json(reading)
         if arguments.json:
             print(json.dumps(answer), flush=True)
         elif answer is not None:
             heading = f"==> {image} <==\n" if several else ""
-            print(heading + (answer.text or "(no digits)"), flush=True)
+            text = _as_csv(answer) if arguments.table else answer.text or "(no digits)"
+            print(heading + text, flush=True)
     return int(failed)
 
 
@@ -125,10 +139,14 @@ def _one_line(image, message):
 
 
 def _read_one(image, estimator, arguments):
-    from skdigits.images import read_digits
+    from skdigits.images import read_digits, read_table
 
     # Pillow's warnings are about damaged files; errors report those that matter.
     warnings.filterwarnings("ignore", module="PIL")
+    if arguments.table:
+        return read_table(
+            image, estimator=estimator, min_confidence=arguments.min_confidence
+        )
     if not arguments.figure:
         return read_digits(image, estimator, min_confidence=arguments.min_confidence)
     from skdigits.plotting import DigitReadingDisplay
@@ -154,6 +172,28 @@ def _as_json(reading):
         for digit in reading.digits
     ]
     return {"text": reading.text, "rows": reading.rows, "digits": digits}
+
+
+def _as_csv(table):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table.values)
+    return text.getvalue().removesuffix("\n")
+
+
+def _table_as_json(table):
+    cells = [
+        {
+            "row": cell.row,
+            "column": cell.column,
+            "text": cell.text,
+            "confidence": cell.confidence,
+            "status": cell.status,
+            "box": cell.box,
+            "corners": cell.corners,
+        }
+        for cell in table.cells
+    ]
+    return {"rows": table.values.tolist(), "cells": cells}
 
 
 def _load_model(path):

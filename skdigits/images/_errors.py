@@ -91,3 +91,39 @@ class CutDigitError(ImageError):
     """
 
     __module__ = "skdigits.images"
+
+
+class GridNotFoundError(ImageError):
+    """The image shows no table with ruled lines, or its lines are too faint.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import GridNotFoundError, read_table
+    >>> try:
+    ...     read_table(np.ones((100, 100)))
+    ... except GridNotFoundError:
+    ...     print("no table")
+    no table
+    """
+
+    __module__ = "skdigits.images"
+
+
+class TableShapeError(ImageError):
+    """The table has another number of rows or columns than expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdigits.images import TableShapeError, read_table
+    >>> form = np.ones((200, 400))
+    >>> form[[20, 180], 20:380] = form[20:180, [20, 140, 260, 379]] = 0.2
+    >>> try:
+    ...     read_table(form, shape=(2, 5))
+    ... except TableShapeError:
+    ...     print("another shape")
+    another shape
+    """
+
+    __module__ = "skdigits.images"

@@ -1,5 +1,6 @@
 """Read the digits of a page: find them and classify them."""
 
+from collections.abc import Sequence
 from math import isqrt
 from numbers import Real
 from typing import Any, Literal
@@ -116,6 +117,21 @@ def _number(digits: list[DigitReading], column: int) -> NumberReading:
         line=digits[0].row,
         column=column,
     )
+
+
+def classify(
+    images: Sequence[NDArray[np.uint8]], estimator: Any = None
+) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+    """Most probable class and probabilities of images in the format of MNIST."""
+    side = 28
+    if estimator is None:
+        estimator = digit_network()
+    else:
+        side = image_side(estimator)
+    if not len(images):
+        return np.empty(0, dtype=object), np.empty((0, len(estimator.classes_)))
+    P = estimator.predict_proba(_central_pixels(np.stack(images), side))
+    return np.asarray(estimator.classes_)[P.argmax(axis=1)], P
 
 
 def image_side(estimator: Any) -> int:

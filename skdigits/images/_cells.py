@@ -1,0 +1,68 @@
+"""Find the digits of the cells of a flat table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skdigits.images._boxes import lengths
+from skdigits.images._flat_table import FlatTable
+from skdigits.images._lattice import Window, read_line
+from skdigits.images._strokes import find_strokes
+
+# Lower ink, as a part of the shorter side of its cell, is dust or a remnant of a line.
+_MIN_HEIGHT = 0.22
+
+# An empty cell has less ink than this share of its inner part, which is without this
+# share of each side.
+_MIN_SHARE = 0.02
+_EDGE = 0.1
+
+# Row and column of a cell.
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CellInk:
+    """The digits of a cell from left to right, and whether it has other ink."""
+
+    digits: list[Window]
+    has_other: bool
+
+
+def find_cell_digits(table: FlatTable) -> dict[Place, CellInk]:
+    """The ink of each cell that has any.
+
+    Ink belongs to the cell of its centre, so digits may cross lines.
+    """
+    strokes = find_strokes(1 - table.page, table.mask)
+    heights, widths = np.diff(table.rows), np.diff(table.columns)
+    chains: dict[Place, list[tuple[float, int]]] = {}
+    for label, box in strokes.boxes.items():
+        y, x = ((side.start + side.stop - 1) / 2 for side in box)
+        row = int(np.searchsorted(table.rows, y)) - 1
+        column = int(np.searchsorted(table.columns, x)) - 1
+        if 0 <= row < len(heights) and 0 <= column < len(widths):
+            chains.setdefault((row, column), []).append((x, label))
+    cells: dict[Place, CellInk] = {}
+    labels = strokes.labels.copy()
+    for (row, column), ordered in sorted(chains.items()):
+        chain = [label for _, label in sorted(ordered)]
+        highest = max(lengths(strokes.boxes[label])[0] for label in chain)
+        if highest >= _MIN_HEIGHT * min(heights[row], widths[column]):
+            digits, _, left = read_line(strokes, chain, labels)
+            cells[row, column] = CellInk(digits, left > 0)
+    for place in np.ndindex(len(heights), len(widths)):
+        if place not in cells and _share_of_ink(table, place) > _MIN_SHARE:
+            cells[place] = CellInk([], True)
+    return cells
+
+
+def _share_of_ink(table: FlatTable, place: Place) -> float:
+    """Share of the inner part of a cell that has ink, of any form."""
+    row, column = place
+    inner = []
+    for places, index in ((table.rows, row), (table.columns, column)):
+        start, stop = places[index : index + 2]
+        margin = _EDGE * (stop - start)
+        inner.append(slice(round(start + margin), round(stop - margin)))
+    return float(table.mask[tuple(inner)].mean())

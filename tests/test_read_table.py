@@ -1,0 +1,226 @@
+"""`read_table` on made-up tables: shapes, perspective, curl, empty cells, errors."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_digits
+
+from skdigits.images import (
+    GridNotFoundError,
+    ImageError,
+    TableShapeError,
+    read_digits,
+    read_table,
+)
+
+# Legible samples of each class of scikit-learn's digits.
+SAMPLES = [1555, 832, 1669, 1730, 650, 651, 1480, 283, 1210, 1740]
+
+NUMBERS = [["7", "", "42"], ["", "10", "3"], ["608", "5", ""], ["0", "1", "96"]]
+
+
+def make_table(numbers, cell=(80, 130), line=2.0, ink=0.8, margin=60):
+    """A table of digits of scikit-learn, and the crossings of its lines."""
+    height, width = cell
+    rows = margin + height * np.arange(len(numbers) + 1)
+    columns = margin + width * np.arange(len(numbers[0]) + 1)
+    page = np.zeros((rows[-1] + margin, columns[-1] + margin))
+    y, x = np.indices(page.shape)
+    for places, along, across, ends in (
+        (rows, y, x, columns),
+        (columns, x, y, rows),
+    ):
+        inside = (across >= ends[0] - line / 2) & (across <= ends[-1] + line / 2)
+        for place in places:
+            page[inside & (abs(along - place) <= line / 2)] = ink
+    digits = load_digits()
+    for row, texts in zip(rows, numbers, strict=False):
+        for column, text in zip(columns, texts, strict=False):
+            for index, label in enumerate(text):
+                image = digits.images[SAMPLES[int(label)]]
+                large = np.clip(ndimage.zoom(image / 16, 5.5, order=3), 0, 1)
+                top = row + (height - 44) // 2
+                left = column + 6 + 38 * index
+                part = page[top : top + 44, left : left + 44]
+                np.maximum(part, 0.8 * large, out=part)
+    crossings = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
+    return 1 - page, crossings
+
+
+def bend(page, shear=0.0, narrow=0.0, curl=0.0):
+    """A page seen from aside, and the map of its points."""
+    height, width = page.shape
+    middle = np.array([height, width]) / 2
+
+    def to_page(y, x):
+        y, x = (y - middle[0]) / height, (x - middle[1]) / width
+        scale = 1 + narrow * y
+        x, y = x * scale, (y - shear * x) * scale + curl * np.cos(3 * x)
+        return y * height + middle[0], x * width + middle[1]
+
+    points = to_page(*np.indices(page.shape).astype(float))
+    return ndimage.map_coordinates(page, points, order=1, cval=1.0), to_page
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table(NUMBERS)
+
+
+def test_values_are_the_numbers_of_the_cells(table):
+    page, crossings = table
+    reading = read_table(page)
+    assert reading.shape == (4, 3)
+    assert reading.values.tolist() == NUMBERS
+    for cell, text in zip(reading.cells, np.ravel(NUMBERS), strict=True):
+        assert cell.status == ("ok" if text else "empty")
+        assert 0.6 <= cell.confidence <= 1
+        own = crossings[cell.row : cell.row + 2, cell.column : cell.column + 2]
+        expected = own.reshape(-1, 2)[[0, 1, 3, 2]]
+        np.testing.assert_allclose(cell.corners, expected, atol=2.5)
+        top, left, bottom, right = cell.box
+        expected_box = [*expected[0], *expected[2]]
+        np.testing.assert_allclose([top, left, bottom, right], expected_box, atol=3.5)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [{"shear": 0.15}, {"curl": 0.03}, {"shear": -0.1, "narrow": 0.2}],
+)
+def test_perspective_and_curl(table, seen):
+    page, crossings = table
+    bent, to_page = bend(page, **seen)
+    reading = read_table(bent)
+    assert reading.values.tolist() == NUMBERS
+    # The corners are on the image that was passed.
+    ends = np.array([cell.corners[0] for cell in reading.cells])
+    back = np.stack(to_page(*ends.T), axis=-1)
+    np.testing.assert_allclose(back, crossings[:-1, :-1].reshape(-1, 2), atol=4)
+
+
+@pytest.mark.parametrize(("line", "ink"), [(0.5, 0.25), (7.0, 0.9)])
+def test_thin_and_thick_lines(line, ink):
+    page, _ = make_table(NUMBERS, line=line, ink=ink)
+    assert read_table(page).values.tolist() == NUMBERS
+
+
+def test_boxes_of_a_form_are_a_table_of_one_row():
+    page, _ = make_table([list("1047152")], cell=(60, 56))
+    assert read_table(page).values.tolist() == [list("1047152")]
+
+
+def test_shape(table):
+    page, _ = table
+    assert read_table(page, shape=(4, 3)).values.tolist() == NUMBERS
+    with pytest.raises(
+        TableShapeError, match=r"5 rows and 3 columns.*4 rows and 3 col"
+    ):
+        read_table(page, shape=(5, 3))
+
+
+@pytest.mark.parametrize("shape", [3, (0, 3), (2.0, 3), (1, 2, 3), "ab"])
+def test_invalid_shape(table, shape):
+    with pytest.raises(ValueError, match="two positive integers"):
+        read_table(table[0], shape=shape)
+
+
+@pytest.mark.parametrize("min_confidence", [-0.1, 1.5, "high"])
+def test_invalid_min_confidence(table, min_confidence):
+    with pytest.raises(ValueError, match=r"min_confidence must be in \[0, 1\]"):
+        read_table(table[0], min_confidence=min_confidence)
+
+
+def test_min_confidence_marks_cells_unsure(table):
+    reading = read_table(table[0], min_confidence=1.0)
+    unsure = [cell for cell in reading.cells if cell.status == "unsure"]
+    assert all("?" in cell.text for cell in unsure)
+    assert {cell.status for cell in reading.cells} == {"empty", "unsure"}
+
+
+def test_ink_that_is_not_a_number_is_unsure():
+    page, crossings = make_table([["7", "", "4"]])
+    top, left = crossings[0, 1]
+    page[top + 20 : top + 60 : 4, left + 10 : left + 120] = 0.2  # hatched
+    cells = read_table(page).cells
+    assert cells[1].status == "unsure"
+    assert "?" in cells[1].text
+    assert (cells[0].text, cells[2].text) == ("7", "4")
+
+
+def test_estimator_labels_the_digits(table):
+    class Nine(ClassifierMixin, BaseEstimator):
+        classes_ = np.array(["nine", "other"])
+        n_features_in_ = 784
+
+        def fit(self, X, y):
+            return self
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict_proba(self, X):
+            return np.tile([0.9, 0.1], (len(X), 1))
+
+    cells = read_table(table[0], estimator=Nine()).cells
+    assert {cell.text for cell in cells} >= {"", "nine", "ninenine"}
+
+
+@pytest.mark.parametrize("page", [np.ones((200, 300)), np.zeros((5, 5))])
+def test_grid_not_found(page):
+    with pytest.raises(GridNotFoundError, match=r"no table.*at least two cells"):
+        read_table(page)
+
+
+def test_digits_without_lines_are_not_a_table(table):
+    page, crossings = table
+    page = page.copy()
+    for row in crossings[:, 0, 0]:
+        page[row - 3 : row + 4] = 1
+    for column in crossings[0, :, 1]:
+        page[:, column - 3 : column + 4] = 1
+    with pytest.raises(GridNotFoundError):
+        read_table(page)
+    assert read_digits(page).digits
+
+
+def test_faint_lines_are_reported():
+    page, _ = make_table(NUMBERS, line=1.0, ink=0.06)
+    with pytest.raises(GridNotFoundError, match="too faint"):
+        read_table(page)
+
+
+def test_errors_are_image_errors():
+    assert issubclass(GridNotFoundError, ImageError)
+    assert issubclass(TableShapeError, ImageError)
+
+
+def test_reading_as_text_html_and_frame():
+    page, _ = make_table([["7", ""], ["42", "1"]])
+    reading = read_table(page)
+    assert str(reading) == " 7 |  \n42 | 1"
+    assert repr(reading) == "<TableReading: 2 rows, 2 columns; 3 ok, 0 unsure, 1 empty>"
+    assert reading._repr_html_().count("<td") == 4
+    pytest.importorskip("pandas")
+    assert reading.to_frame().to_numpy().tolist() == [["7", ""], ["42", "1"]]
+
+
+def test_command_prints_csv_and_json(tmp_path, capsys):
+    Image = pytest.importorskip("PIL.Image")
+    from skdigits._cli import main
+
+    page, _ = make_table([["7", ""], ["42", "1"]])
+    path = str(tmp_path / "table.png")
+    Image.fromarray((page * 255).astype(np.uint8)).save(path)
+    assert main(["read", "--table", path]) == 0
+    assert capsys.readouterr().out == "7,\n42,1\n"
+    assert main(["read", "--table", "--json", path]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["rows"] == [["7", ""], ["42", "1"]]
+    assert [cell["status"] for cell in answer["cells"]] == ["ok", "empty", "ok", "ok"]
+    first = answer["cells"][0]
+    assert [len(first["corners"]), len(first["box"])] == [4, 4]
+    assert main(["read", "--table", "--figure", "out.png", path]) == 2
+    assert "--figure draws pages" in capsys.readouterr().err
