@@ -1,0 +1,122 @@
+"""Accuracy of reading tables: `python -m benchmarks.tables FOLDER`.
+
+The folder contains `photos` and `grids.json`, a list of objects with the keys `file`,
+`rows` (the texts of the cells, "*" for several small digits, which are not to be read
+as one) and `corners` of the grid in pixels (x, y).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from skdigits.images import ImageError, read_table
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.tables", description="Accuracy of reading tables."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--half",
+        choices=["choose", "report"],
+        help="every other photograph: those to choose settings on, or the others",
+    )
+    parser.add_argument(
+        "--shape", action="store_true", help="pass the numbers of rows and columns"
+    )
+    args = parser.parse_args()
+    tables = json.loads((args.folder / "grids.json").read_text("utf-8"))
+    if args.half:
+        tables = tables[args.half == "report" :: 2]
+    counts, grids, seconds = Counter(), 0, []
+    for table in tables:
+        path = args.folder / "photos" / table["file"]
+        truth = np.array(table["rows"], dtype=object)
+        start = time.perf_counter()
+        try:
+            reading = read_table(path, shape=truth.shape if args.shape else None)
+        except ImageError as error:
+            print(f"{path.name}: {error}")
+            continue
+        seconds.append(time.perf_counter() - start)
+        found = reading.shape == truth.shape
+        grids += found
+        print(f"{path.name}: {reading!r}, corners off by {_distance(reading, table)}")
+        if found:
+            for cell, true in zip(reading.cells, truth.ravel(), strict=True):
+                counts[_kind(true), _outcome(cell, true)] += 1
+                if _outcome(cell, true) not in ("right", "unsure"):
+                    print(f"  {cell.row}, {cell.column}: {true!r} as {cell.text!r}")
+    print(f"\ngrids found, of the right shape: {grids} of {len(tables)}")
+    if seconds:
+        print(f"seconds for one image: {np.median(seconds):.2f}")
+    report(counts)
+    print(f"seconds of a process, 12 megapixels: {process_seconds(path):.1f}")
+
+
+def _kind(true):
+    return "several digits" if true == "*" else "one digit" if true else "empty"
+
+
+def _outcome(cell, true):
+    if true == "*":
+        wrong = cell.status == "ok" and len(cell.text) == 1
+        return "wrong digit" if wrong else "right"
+    if cell.status == "unsure":
+        return "unsure"
+    if cell.text == true:
+        return "right"
+    return "wrong digit" if cell.text else "not found"
+
+
+def _distance(reading, table):
+    """Maximum distance of a corner in pixels."""
+    rows, columns = reading.shape
+    places = {
+        "topleft": 0,
+        "topright": columns - 1,
+        "bottomright": rows * columns - 1,
+        "bottomleft": (rows - 1) * columns,
+    }
+    ends = [
+        np.subtract(reading.cells[index].corners[corner][::-1], table["corners"][name])
+        for corner, (name, index) in enumerate(places.items())
+    ]
+    return round(float(np.linalg.norm(ends, axis=1).max()), 1)
+
+
+def report(counts):
+    """Print the share of each outcome for each kind of cell."""
+    outcomes = ["right", "unsure", "not found", "wrong digit"]
+    print(f"\n{'cells with':16}{'cells':>7}", *(f"{name:>12}" for name in outcomes))
+    for kind in ("one digit", "empty", "several digits"):
+        total = sum(counts[kind, outcome] for outcome in outcomes)
+        shares = [counts[kind, outcome] / max(total, 1) for outcome in outcomes]
+        print(f"{kind:16}{total:7}", *(f"{share:12.1%}" for share in shares))
+
+
+def process_seconds(path):
+    """Seconds of the command for a photograph enlarged to 12 megapixels."""
+    with tempfile.TemporaryDirectory() as folder:
+        large = Path(folder) / "large.jpg"
+        with Image.open(path) as image:
+            scale = (12e6 / (image.width * image.height)) ** 0.5
+            size = round(image.width * scale), round(image.height * scale)
+            image.resize(size).save(large, quality=90)
+        command = [sys.executable, "-m", "skdigits", "read", "--table", str(large)]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
