@@ -37,6 +37,7 @@ SCRIPTS = [
     "pieces.js",
     "lattice.js",
     "reading.js",
+    "examples.js",
     "draw.js",
 ]
 MODULES = [_lattice, _normalize, _pieces, _reading_order, _segmentation, _strokes]

@@ -193,6 +193,12 @@ def test_undo_and_clear(drawn):
     assert not drawn.find("clear").is_enabled()
 
 
+def test_examples(drawn):
+    for answer in ("2026", "58034", "314 15\n926\n53 589", "2026"):
+        drawn.find("example").click()
+        assert drawn.answer == answer
+
+
 def test_pen_width(drawn):
     ink = []
     for keys in (Keys.HOME, Keys.END):

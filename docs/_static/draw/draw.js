@@ -70,6 +70,23 @@
     show();
   }
 
+  // The next one with every call.
+  let exampleIndex = 0;
+
+  function showExample() {
+    const { examples } = skdigits;
+    const drawing = examples[exampleIndex++ % examples.length];
+    holder = current = null;
+    strokes = drawing.map((stroke) => ({
+      points: stroke.split(" ").map((point) => {
+        const [x, y] = point.split(",").map(Number);
+        return { x, y };
+      }),
+      width: Number(width.value),
+    }));
+    show();
+  }
+
   function show() {
     paint();
     read();
@@ -326,6 +343,7 @@
   sheet.addEventListener("blur", leave);
   find("undo").addEventListener("click", undo);
   find("clear").addEventListener("click", clear);
+  find("example").addEventListener("click", showExample);
   find("save").addEventListener("click", save);
 
   root.hidden = false;
