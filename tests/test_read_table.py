@@ -114,7 +114,7 @@ def test_boxes_of_a_form_are_a_table_of_one_row():
 
 def test_shape(table):
     page, _ = table
-    assert read_table(page, shape=(4, 3)).values.tolist() == NUMBERS
+    assert read_table(page, shape=[4, 3]).values.tolist() == NUMBERS
     with pytest.raises(
         TableShapeError, match=r"5 rows and 3 columns.*4 rows and 3 col"
     ):

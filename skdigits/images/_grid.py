@@ -43,7 +43,7 @@ _MAX_CANDIDATES = 6
 _MIN_SIDE, _MAX_ENLARGEMENT = 120, 3
 
 # Minimum share of ink along the lines across a single row, where digits are as long.
-_CERTAIN_ALONE = 0.9
+_CERTAIN_ALONE = 0.95
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,7 +86,8 @@ def read_table(
     _check(shape, min_confidence)
     grey, original = load_page(image, _MAX_WORKING_PIXELS)
     grey = _to_working_size(grey)
-    crossings = _find(grey, shape).crossings()
+    expected = None if shape is None else (int(shape[0]), int(shape[1]))
+    crossings = _find(grey, expected).crossings()
     table = flatten(grey, crossings)
     found = find_cell_digits(table)
     images = [digit.image for ink in found.values() for digit in ink.digits]
@@ -137,17 +138,17 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None) -> Grid:
     """The largest grid with two cells, or with the given shape."""
     found = []
     for grid in find_grids(grey):
-        chosen = grid.certain() if shape is None else grid.with_shape(*shape)
-        if (
-            chosen is not None
-            and min(chosen.shape) > 0
-            and (shape or max(chosen.shape) > 1)
-        ):
+        certain = grid.certain()
+        table = min(certain.shape) > 0 and max(certain.shape) > 1
+        if certain.shape == shape or (shape is None and table):
+            return certain
+        if table:
+            found.append(grid)
+    for grid in found:  # empty without a shape
+        if shape is not None and (chosen := grid.with_shape(*shape)) is not None:
             return chosen
-        found.append(grid.certain().shape)
-    found = [size for size in found if min(size) > 0 and max(size) > 1]
     if shape is not None and found:
-        rows, columns = found[0]
+        rows, columns = found[0].certain().shape
         raise TableShapeError(
             f"The table does not have the given shape. Expected {shape[0]} rows and "
             f"{shape[1]} columns. Found a grid of {rows} rows and {columns} columns. "
