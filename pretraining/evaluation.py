@@ -133,7 +133,7 @@ def draw(answers, nothing, path):
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.9", linewidth=0.6)
     handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=7, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     print(f"\n{path}")

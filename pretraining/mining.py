@@ -2,11 +2,11 @@
 
 import numpy as np
 from scipy import ndimage
+
+from pretraining.lines import make_line
 from skdigits.images._lattice import make_windows
 from skdigits.images._pieces import line_height, to_pieces
 from skdigits.images._strokes import find_strokes, to_chains
-
-from pretraining.lines import make_line
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
 # is at most this share of it. It is not a digit below and above the other two.
@@ -40,8 +40,8 @@ def windows_of_line(X, y, rng):
     totals = np.bincount(numbers.ravel() + 1, minlength=len(digits) + 2)
     found = []
     for chain in to_chains(strokes.boxes):
-        pieces = to_pieces(strokes.boxes, chain, labels)
-        height = line_height(strokes.boxes, chain)
+        pieces = to_pieces(strokes, chain, labels)
+        height = line_height(strokes, chain)
         counts = [
             np.bincount(
                 numbers[piece.box][labels[piece.box] == piece.label] + 1,

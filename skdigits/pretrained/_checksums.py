@@ -1,6 +1,6 @@
 """Checksums of the files in this folder, written by `make pretrained`."""
 
 SHA256 = {
-    "digit_reader.npz": "960a01bb15d51c23685f6327c3a130e0"
-    "e3ded2ff77f0f07958d20640e19ab8d3",
+    "digit_reader.npz": "98992279764367b58fc09ff0d0d5fa87"
+    "dd900ba9810a92b8705fc3afbf133ed3",
 }
