@@ -1,10 +1,6 @@
 """Train the reader of skdigits.pretrained, calibrate it, and write its weights.
 
-Takes about an hour on two cores. All seeds are fixed. MNIST is fetched unless a file of
-its training images is given.
-
-The rows of MNIST are in the order of their writers, two groups of writers in turn, so
-the last 10,000 rows are by other writers than the first 50,000.
+All seeds are fixed. MNIST is fetched unless a file of its training images is given.
 """
 
 import argparse
@@ -115,9 +111,9 @@ def main():
         "--epochs",
         type=int,
         nargs="+",
-        default=[15, 9],
+        default=[15, 9, 11],
         metavar="N",
-        help="numbers of epochs of each cycle; default: 15 9",
+        help="numbers of epochs of each cycle; default: 15 9 11",
     )
     parser.add_argument(
         "--share",

@@ -104,7 +104,7 @@ class Grid:
 
 
 def line_ink(grey: FloatImage) -> FloatImage:
-    """How much darker than the paper beside it each pixel of a thin line is."""
+    """How much darker than the paper next to it each pixel of a thin line is."""
     size = 2 * round(_MAX_THICKNESS * max(grey.shape)) + 1
     smooth = ndimage.gaussian_filter(grey, 0.7)
     paper = ndimage.grey_closing(smooth, (size, size))
