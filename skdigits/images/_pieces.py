@@ -122,6 +122,9 @@ def find_cuts(own: Mask, height: float) -> list[tuple[NDArray[np.intp], float]]:
                 continue
             up, down = _trace(above[row::-1], place), _trace(below[row:], place)
             seam = np.array([*up[::-1], *down[1:]])
+            right = own & (np.arange(wide) >= seam[:, None])
+            if not right.any() or (right == own).all():
+                continue  # all ink is on one side
             if all(np.abs(seam - other).mean() > margin / 2 for other, _ in cuts):
                 cuts.append((seam, ink))
     most = max(1, round(_MAX_CUTS * wide / height))

@@ -78,6 +78,15 @@ skdigits.pieces = (() => {
         const up = trace(above.slice(0, row + 1).reverse(), place);
         const down = trace(below.slice(row), place);
         const seam = [...up.reverse(), ...down.slice(1)];
+        const sides = new Set();
+        own.data.forEach((value, pixel) => {
+          if (value) {
+            sides.add(pixel % wide >= seam[Math.floor(pixel / wide)]);
+          }
+        });
+        if (sides.size < 2) {
+          continue; // all ink is on one side
+        }
         if (cuts.every((other) => distance(seam, other.seam) > margin / 2)) {
           cuts.push({ seam, ink });
         }
