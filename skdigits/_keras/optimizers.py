@@ -11,15 +11,6 @@ from typing import Any
 
 import numpy as np
 
-# Optimizers of Keras by their names as `solver`.
-SOLVERS = {
-    kind.lower(): kind
-    for kind in (
-        *("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam"),
-        *("RMSprop", "SGD"),
-    )
-}
-
 # Optimizers of Keras that are elementwise: they treat every number alike.
 _ELEMENTWISE = {
     "Adadelta",
@@ -33,6 +24,9 @@ _ELEMENTWISE = {
     "RMSprop",
     "SGD",
 }
+
+# These have names as `solver`.
+SOLVERS = {kind.lower(): kind for kind in sorted(_ELEMENTWISE)}
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Pi
     """Pieces of the components of a chain, whose labels are changed in place."""
     height = line_height(strokes, chain)
     pieces: list[Piece] = []
+    first = int(labels.max()) + 1  # label of the next piece
     for label in chain:
         box = strokes.boxes[label]
         tall, wide = lengths(box)
@@ -66,7 +67,6 @@ def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Pi
         for seam, _ in cuts:
             part += np.arange(wide) >= seam[:, None]
         crossed = [0.0, *(ink for _, ink in cuts), 0.0]
-        first = int(labels.max()) + 1
         labels[box][own] = first + part[own]
         pieces += [
             Piece(
@@ -79,6 +79,7 @@ def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Pi
             for index in range(len(cuts) + 1)
             if (inner := _box_of(labels, box, first + index)) is not None
         ]
+        first += len(cuts) + 1
     return pieces
 
 

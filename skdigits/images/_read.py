@@ -69,23 +69,19 @@ def read_digits(
     >>> reading.text
     '11'
     """
-    if not (isinstance(min_confidence, Real) and 0 <= float(min_confidence) <= 1):
-        raise ValueError(
-            f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
-        )
+    check_min_confidence(min_confidence)
     if orientation not in ("auto", *ORIENTATIONS):
         raise ValueError(
             f"orientation must be 'auto', 0, 90, 180 or 270. Got {orientation!r} "
             "instead."
         )
-    side = None if estimator is None else image_side(estimator)
+    if estimator is not None:
+        image_side(estimator)  # raises before the image is read
     found = segment(image, orientation)
     probabilities, classes = found.probabilities, digit_network().classes_
-    if side is not None:
+    if estimator is not None:
         classes = estimator.classes_
-        if found.regions:
-            images = np.stack([region.image for region in found.regions])
-            probabilities = estimator.predict_proba(_central_pixels(images, side))
+        _, probabilities = classify([r.image for r in found.regions], estimator)
     digits = []
     for region, own in zip(found.regions, probabilities, strict=True):
         best = own.argmax()
@@ -117,6 +113,14 @@ def _number(digits: list[DigitReading], column: int) -> NumberReading:
         line=digits[0].row,
         column=column,
     )
+
+
+def check_min_confidence(min_confidence: Any) -> None:
+    """Raise `ValueError` unless `min_confidence` is a number in [0, 1]."""
+    if not (isinstance(min_confidence, Real) and 0 <= float(min_confidence) <= 1):
+        raise ValueError(
+            f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
+        )
 
 
 def classify(

@@ -1,6 +1,6 @@
 """Read the numbers of a ruled table."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ from skdigits.images._errors import GridNotFoundError, TableShapeError
 from skdigits.images._flat_table import flatten
 from skdigits.images._grid import Grid, find_grids
 from skdigits.images._loading import ImageLike, load_page
-from skdigits.images._read import classify
+from skdigits.images._read import check_min_confidence, classify
 from skdigits.images._resampling import resize, shrink
 from skdigits.images._table_reading import TableCell, TableReading
 
@@ -83,7 +83,8 @@ def read_table(
     >>> print(read_table(form))  # or read_table("photo.jpg")
      | 1 |
     """
-    _check(shape, min_confidence)
+    check_min_confidence(min_confidence)
+    _check_shape(shape)
     grey, original = load_page(image, _MAX_WORKING_PIXELS)
     grey = _to_working_size(grey)
     expected = None if shape is None else (int(shape[0]), int(shape[1]))
@@ -107,11 +108,7 @@ def read_table(
     return TableReading(cells, size)
 
 
-def _check(shape: Any, min_confidence: Any) -> None:
-    if not (isinstance(min_confidence, Real) and 0 <= float(min_confidence) <= 1):
-        raise ValueError(
-            f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
-        )
+def _check_shape(shape: Any) -> None:
     if shape is None:
         return
     try:
