@@ -1,7 +1,11 @@
-"""The command `skdigits read`, as a program."""
+"""The command `skdigits`."""
 
+import csv
+import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +20,8 @@ from sklearn.linear_model import LogisticRegression
 
 import skdigits
 from skdigits import DigitMLPClassifier
-from skdigits._cli import main
+from skdigits._commands import main
+from skdigits._commands._data import load_labelled
 from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.images import read_digits
 
@@ -72,6 +77,48 @@ def test_one_page(run, folder):
     assert run("page0.jpg") == (0, expected + "\n", "")
 
 
+def test_verbose_prints_confidences(run):
+    status, out, _ = run("page0.jpg", "-v")
+    assert status == 0
+    assert re.fullmatch(r"(\d+ \(>?\d+%\)\s+)+", out)
+
+
+def test_folder(run, folder, tmp_path):
+    for name in ("page0.jpg", "page1.jpg", "notes.txt"):
+        shutil.copy(folder / name, tmp_path)
+    status, out, err = run(tmp_path)
+    assert (status, err) == (0, "")
+    assert out.count("==>") == 2
+    (tmp_path / "empty").mkdir()
+    status, out, err = run(tmp_path / "empty", "page0.jpg")
+    assert status == 1
+    assert "empty has no images" in err
+    assert read_digits(folder / "page0.jpg").text in out
+
+
+def test_standard_input(run, folder, monkeypatch):
+    content = (folder / "page0.jpg").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert run("-") == (0, read_digits(folder / "page0.jpg").text + "\n", "")
+
+
+def test_csv(run, folder):
+    status, out, err = run("page0.jpg", "notes.txt", "--csv")
+    assert status == 1
+    assert "notes.txt" in err
+    header, *rows = csv.reader(io.StringIO(out))
+    assert header == ["file", "row", "column", "text", "confidence"]
+    numbers = read_digits(folder / "page0.jpg").numbers
+    for row, number in zip(rows, numbers, strict=True):
+        assert row[:4] == [
+            str(folder / "page0.jpg"),
+            str(number.line),
+            str(number.column),
+            number.text,
+        ]
+        assert float(row[4]) == pytest.approx(number.confidence, abs=1e-4)
+
+
 def test_several_pages(run, folder):
     status, out, err = run("page0.jpg", "page1.jpg")
     assert status == 0
@@ -108,7 +155,7 @@ def test_bad_files_are_reported_and_the_others_are_read(run, folder):
     assert status == 1
     assert read_digits(folder / "page0.jpg").text in out
     assert "notes.txt is not an image" in err
-    assert "No such file or directory: 'missing.jpg'" in err
+    assert "skdigits: missing.jpg: No such file or directory\n" in err
 
 
 @pytest.mark.filterwarnings("error")
@@ -139,6 +186,14 @@ def test_figure(run, tmp_path):
         assert min(picture.size) > 300
 
 
+def test_figures_of_several_images_go_to_a_folder(run, tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    status, _, err = run("page0.jpg", "page1.jpg", "--figure", tmp_path / "figures")
+    assert (status, err) == (0, "")
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names == ["page0.jpg.png", "page1.jpg.png"]
+
+
 def test_own_model(run, folder):
     clf = joblib.load(folder / "mine.joblib")
     expected = read_digits(folder / "page0.jpg", clf, min_confidence=0).text
@@ -152,11 +207,14 @@ def test_own_model(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "missing.joblib"], "missing.joblib cannot be used"),
-        (["--model", "notes.txt"], "cannot be used"),
+        (["--model", "missing.joblib"], "missing.joblib: No such file"),
+        (["--model", "notes.txt"], "cannot be loaded"),
+        (["--model", "mine.keras"], "DigitMLPClassifier.from_keras"),
         (["--model", "small.joblib"], "fitted on 64 features"),
-        (["--model", "foreign.skops"], "cannot be used"),
-        (["page1.jpg", "--figure", "out.png"], "draws one IMAGE. Got 2"),
+        (["--model", "foreign.skops"], "not fitted yet"),
+        (["page1.jpg", "--figure", "out.png"], "Name a folder"),
+        (["--figure", "nowhere/out.png"], "no folder nowhere"),
+        (["--table", "-v"], "Omit --table or --verbose"),
     ],
 )
 def test_unusable_arguments(run, arguments, message):
@@ -165,11 +223,123 @@ def test_unusable_arguments(run, arguments, message):
     assert message in err
 
 
-@pytest.mark.parametrize("value", ["2", "-0.1", "nan", "much"])
+@pytest.mark.parametrize("value", ["2", "-0.1", "nan", "95%"])
 def test_bad_confidence_is_a_usage_error(run, value, capsys):
     with pytest.raises(SystemExit, match="2"):
         run("page0.jpg", f"--min-confidence={value}")
-    assert "--min-confidence" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert (
+        f"--min-confidence: expected a number from 0 to 1, such as 0.95, got '{value}'"
+        in err
+    )
+
+
+def test_without_arguments_prints_help_with_examples(capsys):
+    assert main([]) == 0
+    assert "\n  skdigits read page.jpg\n" in capsys.readouterr().out
+
+
+def test_image_without_a_command(folder, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([str(folder / "page0.jpg")])
+    assert f"skdigits read {folder / 'page0.jpg'}" in capsys.readouterr().err
+
+
+# skdigits train, skdigits evaluate
+
+
+@pytest.fixture
+def labelled(tmp_path, digits):
+    """The same digits in each of the forms that the commands take."""
+    X, y = digits
+    pixels = np.rint(X * 255).astype(np.uint8)
+    np.save(tmp_path / "X.npy", pixels.reshape(-1, 8, 8))
+    np.save(tmp_path / "y.npy", y)
+    columns = ",".join(f"pixel{index}" for index in range(64))
+    table = np.column_stack([pixels, y])
+    options = {"delimiter": ",", "fmt": "%d", "comments": ""}
+    np.savetxt(tmp_path / "named.csv", table, header=f"{columns},label", **options)
+    np.savetxt(tmp_path / "bare.csv", table, **options)
+    for index, label in enumerate(y[:100]):
+        folder = tmp_path / "images" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(255 - np.pad(pixels[index].reshape(8, 8), 2))
+        image.resize((48, 48)).save(folder / f"{index}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("data", "label", "shape"),
+    [
+        ("", None, (400, 64)),
+        ("named.csv", None, (400, 64)),
+        ("named.csv", "-1", (400, 64)),
+        ("bare.csv", "64", (400, 64)),
+        ("images", None, (100, 784)),
+    ],
+)
+def test_forms_of_labelled_images(labelled, digits, data, label, shape):
+    if data.endswith("csv"):
+        pytest.importorskip("pandas")
+    X, y = load_labelled(labelled / data, label)
+    assert X.shape == shape
+    np.testing.assert_array_equal(np.sort(y), np.sort(digits[1][: len(y)]))
+    assert X.max() == 255
+
+
+def test_train_and_evaluate(labelled, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    model, data = labelled / "mine.joblib", str(labelled)
+    settings = ["--hidden", "30", "10", "--epochs", "40", "-o", str(model)]
+    assert main(["train", data, *settings]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert "320 images for training, 80 held out" in out
+    assert "confusion matrix" in out
+    for name in ("loss", "confusion"):
+        with Image.open(labelled / f"mine.{name}.png") as figure:
+            assert min(figure.size) > 300
+    X, y = load_labelled(labelled, None)
+    clf = joblib.load(model)
+    assert clf.hidden_layer_sizes == (30, 10)
+    figure = labelled / "all.png"
+    assert main(["evaluate", str(model), data, "--figure", str(figure)]) == 0
+    right = np.sum(clf.predict(X) == y)
+    assert right > 350
+    assert f": {right} of 400 images" in capsys.readouterr().out
+    assert figure.exists()
+
+
+def test_images_that_show_no_digit_are_left_out(labelled, capsys):
+    Image.new("L", (50, 50), 255).save(labelled / "images" / "7" / "blank.png")
+    (labelled / "images" / "7" / "notes.txt").touch()
+    X, y = load_labelled(labelled / "images", None)
+    assert (X.shape, len(y)) == ((100, 784), 100)
+    assert "blank.png is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "-o", "m.joblib"], "nowhere: No such file"),
+        (["named.csv", "-o", "m.onnx"], "must end with .joblib or .skops"),
+        (["named.csv", "-o", "nowhere/m.joblib"], "no folder nowhere"),
+        (["bare.csv", "-o", "m.joblib"], "Name the column with --label"),
+        (["named.csv", "-o", "m.joblib", "--label", "digit"], "no column 'digit'"),
+        (["images/7", "-o", "m.joblib"], "neither X.npy and y.npy nor"),
+        (["words.csv", "-o", "m.joblib"], "'pixel1' of words.csv has values"),
+    ],
+)
+def test_mistakes_in_train_are_one_line(
+    labelled, arguments, message, monkeypatch, capsys
+):
+    pytest.importorskip("pandas")
+    (labelled / "words.csv").write_text("pixel1,label\nblack,1\nwhite,2\n", "utf-8")
+    monkeypatch.chdir(labelled)
+    assert main(["train", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
 
 
 def test_as_a_program(folder):
@@ -185,5 +355,4 @@ def test_as_a_program(folder):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == read_digits(folder / "page0.jpg").text + "\n"
     assert run("--version").stdout.strip() == skdigits.__version__
-    assert run().returncode == 2
     assert "IMAGE" in run("read", "--help").stdout

@@ -59,7 +59,7 @@ def test_imports_have_no_cycles():
 # A module imports from its own folder and from those further down.
 FOLDERS = [
     "__main__",
-    "_cli",
+    "_commands",
     "ensemble",
     "export",
     "plotting",

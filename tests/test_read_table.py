@@ -209,7 +209,7 @@ def test_reading_as_text_html_and_frame():
 
 def test_command_prints_csv_and_json(tmp_path, capsys):
     Image = pytest.importorskip("PIL.Image")
-    from skdigits._cli import main
+    from skdigits._commands import main
 
     page, _ = make_table([["7", ""], ["42", "1"]])
     path = str(tmp_path / "table.png")
@@ -223,4 +223,4 @@ def test_command_prints_csv_and_json(tmp_path, capsys):
     first = answer["cells"][0]
     assert [len(first["corners"]), len(first["box"])] == [4, 4]
     assert main(["read", "--table", "--figure", "out.png", path]) == 2
-    assert "--figure draws pages" in capsys.readouterr().err
+    assert "--figure is for pages" in capsys.readouterr().err

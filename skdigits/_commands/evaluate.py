@@ -1,0 +1,64 @@
+"""``skdigits evaluate``: measure the accuracy of a classifier."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from skdigits._commands._arguments import add_label
+from skdigits._commands._data import DATA_HELP, load_labelled
+from skdigits._commands._errors import check_folder_of
+from skdigits._commands._figures import import_pyplot
+from skdigits._commands._models import load_model
+from skdigits._commands._report import draw_confusion, print_report
+
+_DESCRIPTION = """\
+Report the accuracy of a saved classifier on labelled images, the scores of each
+class, and the confusion matrix.
+"""
+
+_EPILOG = f"""\
+{DATA_HELP}
+example:
+  skdigits evaluate mine.joblib digits/ --figure confusion.png
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the options of `skdigits evaluate`."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="report the accuracy of a classifier",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        type=Path,
+        help="a classifier saved by skops (.skops) or joblib; joblib files can run any "
+        "code, so load only files you trust",
+    )
+    parser.add_argument("data", metavar="DATA", type=Path, help="see below")
+    add_label(parser)
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        type=Path,
+        help="draw the confusion matrix, such as confusion.png; needs matplotlib",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Report the accuracy of a classifier."""
+    if arguments.figure:
+        import_pyplot()
+        check_folder_of(arguments.figure)
+    clf = load_model(arguments.model)
+    X, y = load_labelled(arguments.data, arguments.label)
+    predicted = clf.predict(X)
+    print_report(y, predicted)
+    if arguments.figure:
+        draw_confusion(y, predicted, arguments.figure)
+    return 0

@@ -1,0 +1,253 @@
+"""``skdigits read``: read the digits of images."""
+
+import argparse
+import csv
+import json
+import sys
+import warnings
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from skdigits._commands._arguments import probability
+from skdigits._commands._data import IMAGE_SUFFIXES
+from skdigits._commands._errors import in_one_line
+from skdigits._commands._figures import check_figure_path, figure_path, save_figure
+from skdigits._commands._models import load_model
+
+_DESCRIPTION = """\
+Read the digits on photographs and scans. Prints one line of text per line of
+digits, with a space between numbers and a question mark for each digit that is
+not certain. With --table, prints one line per row of the table, as CSV.
+"""
+
+_EPILOG = """\
+examples:
+  skdigits read page.jpg
+  skdigits read --csv scans/ > numbers.csv
+  skdigits read page.jpg --figure boxes.png
+
+exit status:
+  0 if all images were read, 1 if some could not be read, 2 if none was tried
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the options of `skdigits read`."""
+    parser = commands.add_parser(
+        "read",
+        help="read the digits on photographs and scans",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="image file, folder of image files, or - for standard input",
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument(
+        "-v", "--verbose", action="store_true", help="print the confidence of numbers"
+    )
+    output.add_argument(
+        "--csv",
+        action="store_true",
+        help="print one line per number, or cell of a table: file, row, column, text "
+        "and confidence",
+    )
+    output.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object per image and line, with the box, confidence "
+        "and status of every digit, or of every cell with --table",
+    )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="read the cells of a table with ruled lines",
+    )
+    parser.add_argument(
+        "--figure",
+        metavar="PATH",
+        type=Path,
+        help="draw the image and its digits: a file such as boxes.png, or a folder "
+        "for the figures of several images; needs matplotlib",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="FILE",
+        type=Path,
+        help="your own classifier, saved by skops (.skops) or joblib; joblib files can "
+        "run any code, so load only files you trust; default: the pretrained network",
+    )
+    parser.add_argument(
+        "--min-confidence",
+        metavar="P",
+        type=probability,
+        default=0.5,
+        help="digits of a lower probability are not certain; default: %(default)s",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read all images, and report those that cannot be read."""
+    _check(arguments)
+    images = [image for name in arguments.images for image in _files(name)]
+    several = len(images) > 1 or images != arguments.images
+    if arguments.figure:
+        check_figure_path(arguments.figure, several)
+    estimator = _load_reader(arguments.model)
+    # Pillow's warnings are about damaged files; errors report those that matter.
+    warnings.filterwarnings("ignore", module="PIL")
+    if arguments.csv:
+        _print_csv([["file", "row", "column", "text", "confidence"]])
+    failed = False
+    for image in images:
+        try:
+            reading = _read(image, estimator, arguments)
+        except (OSError, ValueError, ImportError, MemoryError) as error:
+            failed = True
+            message = in_one_line(error)
+            named = message if image in message else f"{image}: {message}"
+            print(f"skdigits: {named}", file=sys.stderr)
+            if arguments.json:
+                print(json.dumps({"file": image, "error": message}), flush=True)
+        else:
+            _show(image, reading, arguments, several)
+    return int(failed)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for option in ("figure", "verbose"):
+        if arguments.table and getattr(arguments, option):
+            raise ValueError(
+                f"--{option} is for pages without a table. Omit --table or --{option}."
+            )
+
+
+def _files(name: str) -> list[str]:
+    """An image, or the images of a folder; the folder itself if it has none."""
+    if name == "-" or not Path(name).is_dir():
+        return [name]
+    paths = sorted(Path(name).iterdir())
+    return [str(p) for p in paths if p.suffix.lower() in IMAGE_SUFFIXES] or [name]
+
+
+def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
+    from skdigits.images import load_image, read_digits, read_table
+
+    if image != "-" and Path(image).is_dir():
+        raise ValueError(
+            f"The folder {image} has no images. Expected files with names such as "
+            "page.jpg or page.png."
+        )
+    source = sys.stdin.buffer if image == "-" else image
+    options = {"min_confidence": arguments.min_confidence}
+    if arguments.table:
+        return read_table(source, estimator=estimator, **options)
+    if not arguments.figure:
+        return read_digits(source, estimator, **options)
+    from skdigits.plotting import DigitReadingDisplay
+
+    grey = load_image(source)
+    reading = read_digits(grey, estimator, **options)
+    display = DigitReadingDisplay(grey, reading).plot()
+    save_figure(display.figure_, figure_path(arguments.figure, image))
+    return reading
+
+
+def _show(
+    image: str, reading: Any, arguments: argparse.Namespace, several: bool
+) -> None:
+    if arguments.json:
+        as_json = _table_as_json if arguments.table else _page_as_json
+        print(json.dumps({"file": image} | as_json(reading)), flush=True)
+        return
+    if arguments.csv:
+        parts = reading.cells if arguments.table else reading.numbers
+        _print_csv(
+            [
+                image,
+                part.row if arguments.table else part.line,
+                part.column,
+                part.text,
+                round(part.confidence, 4),
+            ]
+            for part in parts
+        )
+        return
+    if several:
+        print(f"==> {image} <==")
+    if arguments.table:
+        _print_csv(reading.values)
+    else:
+        text = _with_confidences(reading) if arguments.verbose else reading.text
+        print(text or "(no digits)", flush=True)
+
+
+def _print_csv(rows: Iterable[Any]) -> None:
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+    sys.stdout.flush()
+
+
+def _with_confidences(reading: Any) -> str:
+    """The text of a page, with the lowest confidence of the digits of each number."""
+    rows = groupby(reading.numbers, key=lambda number: number.line)
+    return "\n".join(
+        "  ".join(f"{number} ({_percent(number.confidence)})" for number in row)
+        for _, row in rows
+    )
+
+
+def _percent(confidence: float) -> str:
+    return ">99%" if confidence >= 0.995 else f"{confidence:.0%}"
+
+
+def _page_as_json(reading: Any) -> dict[str, Any]:
+    digits = [
+        {
+            "label": digit.label,
+            "confidence": digit.confidence,
+            "status": digit.status,
+            "row": digit.row,
+            "column": digit.column,
+            "box": digit.box,
+            "probabilities": digit.probabilities.tolist(),
+        }
+        for digit in reading.digits
+    ]
+    return {"text": reading.text, "rows": reading.rows, "digits": digits}
+
+
+def _table_as_json(table: Any) -> dict[str, Any]:
+    cells = [
+        {
+            "row": cell.row,
+            "column": cell.column,
+            "text": cell.text,
+            "confidence": cell.confidence,
+            "status": cell.status,
+            "box": cell.box,
+            "corners": cell.corners,
+        }
+        for cell in table.cells
+    ]
+    return {"rows": table.values.tolist(), "cells": cells}
+
+
+def _load_reader(path: Path | None) -> Any:
+    """The classifier in a file, or None for the pretrained network."""
+    if path is None:
+        return None
+    from skdigits.images._read import image_side
+
+    estimator = load_model(path)
+    try:
+        image_side(estimator)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot read images. {error}") from error
+    return estimator

@@ -1,0 +1,109 @@
+"""``skdigits train``: train a classifier on labelled images."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from skdigits._commands._arguments import (
+    add_label,
+    add_output,
+    add_seed,
+    positive,
+    probability,
+)
+from skdigits._commands._data import DATA_HELP, load_labelled
+from skdigits._commands._figures import import_pyplot, save_figure
+from skdigits._commands._models import check_output, save_model
+from skdigits._commands._report import draw_confusion, print_report
+
+_DESCRIPTION = """\
+Train a DigitMLPClassifier on a part of labelled images, and report its accuracy on
+the others. If matplotlib is installed, draws the loss of each epoch and the
+confusion matrix in files next to the classifier.
+"""
+
+_EPILOG = f"""\
+{DATA_HELP}
+examples:
+  skdigits train digits/ -o mine.joblib
+  skdigits train mnist.csv -o mine.joblib --hidden 300 100 --epochs 30
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the options of `skdigits train`."""
+    parser = commands.add_parser(
+        "train",
+        help="train a classifier on labelled images",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("data", metavar="DATA", type=Path, help="see below")
+    add_output(parser)
+    add_label(parser)
+    parser.add_argument(
+        "--hidden",
+        metavar="N",
+        type=positive,
+        nargs="+",
+        default=[25, 15],
+        help="units of each hidden layer; default: 25 15",
+    )
+    parser.add_argument(
+        "--epochs", metavar="N", type=positive, default=100, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--test-size",
+        metavar="P",
+        type=probability,
+        default=0.2,
+        help="fraction of the images to hold out; default: %(default)s",
+    )
+    add_seed(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, save, and report the accuracy on held-out images."""
+    check_output(arguments.output)
+    from sklearn.model_selection import train_test_split
+
+    from skdigits._classifier import DigitMLPClassifier
+
+    X, y = load_labelled(arguments.data, arguments.label)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X,
+        y,
+        test_size=arguments.test_size,
+        stratify=y,
+        random_state=arguments.seed,
+    )
+    print(f"{len(X_train)} images for training, {len(X_test)} held out", flush=True)
+    clf = DigitMLPClassifier(
+        tuple(arguments.hidden),
+        rescale=1 / X.max() if X.max() > 1 else None,
+        max_iter=arguments.epochs,
+        random_state=arguments.seed,
+        verbose=sys.stderr.isatty(),
+    )
+    clf.fit(X_train, y_train, X_val=X_test, y_val=y_test)
+    save_model(clf.set_params(verbose=0), arguments.output)
+    predicted = clf.predict(X_test)
+    print_report(y_test, predicted)
+    print(f"\nwrote {arguments.output}")
+    try:
+        import_pyplot()
+    except ImportError as error:
+        print(f"skdigits: no figures. {error}", file=sys.stderr)
+        return 0
+    from skdigits.plotting import LossCurveDisplay
+
+    loss, confusion = (
+        arguments.output.with_suffix(f".{name}.png") for name in ("loss", "confusion")
+    )
+    save_figure(LossCurveDisplay.from_estimator(clf).figure_, loss)
+    draw_confusion(y_test, predicted, confusion)
+    print(f"wrote {loss} and {confusion}")
+    return 0
