@@ -1,5 +1,6 @@
 """Fixtures that several test files share, and a check that no test leaves traces."""
 
+import dataclasses
 import os
 import random
 import sys
@@ -55,6 +56,15 @@ def digits():
     X, y = (X[:400] / 16).astype(np.float32), y[:400]
     X.flags.writeable = y.flags.writeable = False
     return X, y
+
+
+@pytest.fixture
+def compile_all(monkeypatch):
+    """XLA compiles every program, however few its steps."""
+    from skdigits._training import cost_model
+
+    free = dataclasses.replace(cost_model.COMPILED, making=0)
+    monkeypatch.setattr(cost_model, "COMPILED", free)
 
 
 @pytest.fixture(scope="session")

