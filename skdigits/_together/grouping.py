@@ -148,10 +148,8 @@ def _split(keras, tasks, n_threads, n_groups):
 
 def _forms_of_program(tasks):
     """Whether the program of many tasks may be compiled, and whether it need not be."""
-    if any(tasks[0].network.dropout):
-        # A compiled program draws other numbers for dropout.
-        return [is_worth_compiling(tasks[:1])]
-    return [False, True]
+    form = _form_of_dropout(tasks[0])
+    return [False, True] if form is None else [form]
 
 
 def _parts(keras, tasks, tiles, packing=None, shape=None, compiled=False):
@@ -198,9 +196,8 @@ def _share_programs(keras, groups):
         alike[_program_key(keras, task, X), task.network].append(group)
     for some in alike.values():
         tasks = [group.tasks[0] for group in some]
-        # A compiled program draws other numbers for dropout.
-        users = tasks[:1] if any(tasks[0].network.dropout) else tasks
-        compiled = is_worth_compiling(users)
+        form = _form_of_dropout(tasks[0])
+        compiled = is_worth_compiling(tasks) if form is None else form
         for group in some:
             group.compiled = compiled
         seconds = max(group.epoch_seconds for group in some)
@@ -275,16 +272,21 @@ def _group_key(keras, task):
 
 def _program_key(keras, task, X):
     """Key that tasks share if one program can train them, all or one at a time."""
-    params, network = task.params, task.network
-    dropout = any(network.dropout)
+    params = task.params
     return (
         choose_optimizer(keras, params)[0],
         effective_batch_size(params, task.data.n_samples),
-        transfer_dtype(X, network.dtype).name,
-        dropout,
-        # A compiled program draws other numbers for dropout.
-        dropout and is_worth_compiling([task]),
+        transfer_dtype(X, task.network.dtype).name,
+        _form_of_dropout(task),
     )
+
+
+def _form_of_dropout(task):
+    """Whether a network with dropout is compiled, as it would be alone; else None.
+
+    A compiled program draws other random numbers for dropout.
+    """
+    return is_worth_compiling([task]) if any(task.network.dropout) else None
 
 
 def _pack(tasks):
