@@ -8,15 +8,10 @@ from skdigits._commands._errors import check_folder_of
 
 def import_pyplot() -> Any:
     """Matplotlib without a window; `ImportError` if it is not installed."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError(
-            "Figures need matplotlib. Install it with: pip install 'skdigits[plot]'"
-        ) from error
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from skdigits.plotting import _matplotlib
 
+    plt = _matplotlib.import_pyplot("A figure")
+    plt.switch_backend("Agg")
     return plt
 
 

@@ -18,11 +18,9 @@ def print_report(y: NDArray[Any], predicted: NDArray[Any]) -> None:
     print(f"accuracy {right / len(y):.2%}: {right} of {len(y)} images\n")
     print(classification_report(y, predicted, digits=3, zero_division=0))
     print("confusion matrix, with one row per label and one column per prediction:")
+    matrix = confusion_matrix(y, predicted, labels=labels)
     table = [["", *labels]]
-    table += [
-        [label, *row]
-        for label, row in zip(labels, confusion_matrix(y, predicted), strict=True)
-    ]
+    table += [[label, *row] for label, row in zip(labels, matrix, strict=True)]
     width = max(len(str(cell)) for row in table for cell in row) + 1
     for row in table:
         print("".join(str(cell).rjust(width) for cell in row))

@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     clf = load_model(arguments.model)
     X, y = load_labelled(arguments.data, arguments.label)
     predicted = clf.predict(X)
+    if y.dtype.kind != predicted.dtype.kind:
+        y = y.astype(predicted.dtype)  # "7" and 7
     print_report(y, predicted)
     if arguments.figure:
         draw_confusion(y, predicted, arguments.figure)

@@ -100,8 +100,8 @@ def _import_pillow() -> Any:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "Reading image files needs Pillow. Install it with: pip install "
-            "'skdigits[images]'"
+            "Reading image files needs Pillow. Install it with `pip install pillow`; "
+            "it is also part of `skdigits[images]`."
         ) from error
     return Image
 
