@@ -381,7 +381,10 @@ def _progress_bar(verbose: Any, n_epochs: int) -> Iterator[Callable[..., None]]:
     if not verbose:  # importing tqdm takes a while
         yield lambda n_done, logs: None
         return
-    from tqdm.auto import tqdm
+    with warnings.catch_warnings():
+        # In a notebook, tqdm recommends ipywidgets. Without, its bar is text.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
 
     with tqdm(total=n_epochs, desc="DigitMLPClassifier", unit="epoch") as bar:
 

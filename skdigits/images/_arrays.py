@@ -55,11 +55,13 @@ def _as_array(source: Any) -> NDArray[Any]:
             f"number of channels. Got a {type(source).__name__} with rows of different "
             "lengths. Pad the shorter rows, or crop the longer ones."
         ) from error
-    if pixels.ndim == 0 or isinstance(source, bytearray):
+    strings = isinstance(source, list | tuple) and pixels.dtype.kind in "SU"
+    if pixels.ndim == 0 or strings or isinstance(source, bytearray):
         raise ImageError(
             "An image must be a path, a file object, a PIL.Image.Image or an array. "
             f"Got {type(source).__name__} instead. Wrap the bytes of a file in "
-            "io.BytesIO, and convert anything else to an array."
+            "io.BytesIO, pass the images of a list one by one, and convert anything "
+            "else to an array."
         )
     return pixels
 

@@ -142,6 +142,12 @@ def _from_file(
 def _open(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
+    except FileNotFoundError as error:
+        if "://" not in str(path):
+            raise
+        raise FileNotFoundError(
+            error.errno, "Not a file. Download the image, and pass its path", str(path)
+        ) from None
     except ValueError as error:  # a null byte
         raise ImageError(f"{path!r} is not the path of a file: {error}.") from error
 

@@ -1,13 +1,14 @@
 """The digits and numbers read from a page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits.images._preview import Mark, page_html
 from skdigits.images._segmentation import DigitRegion
 
 # Stands for a digit that is unsure or cut.
@@ -59,7 +60,7 @@ class DigitReading(DigitRegion):
 
     label: object
     confidence: float
-    probabilities: NDArray[np.floating[Any]]
+    probabilities: NDArray[np.floating[Any]] = field(repr=False)
 
     def __str__(self) -> str:
         return str(self.label) if self.status == "ok" else _UNSURE
@@ -124,6 +125,10 @@ class PageReading:
     orientation : {0, 90, 180, 270}, default=0
         Angle in degrees by which the page was turned clockwise to read it. Boxes are in
         pixels of the image that was passed.
+    shape : tuple of int, default=None
+        Height and width of the page in pixels.
+    preview : ndarray of uint8 of shape (height, width), default=None
+        A small copy of the page, which notebooks show with its boxes.
 
     Attributes
     ----------
@@ -154,6 +159,8 @@ class PageReading:
     digits: list[DigitReading]
     numbers: list[NumberReading]
     orientation: Literal[0, 90, 180, 270] = 0
+    shape: tuple[int, int] | None = None
+    preview: NDArray[np.uint8] | None = None
 
     @property
     def rows(self) -> list[str]:
@@ -170,9 +177,28 @@ class PageReading:
     def __iter__(self) -> Iterator[DigitReading]:
         return iter(self.digits)
 
+    def __len__(self) -> int:
+        return len(self.digits)
+
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= 40 else self.text[:37] + "..."
         return f"<PageReading: {len(self.digits)} digits, {text!r}>"
+
+    def _repr_html_(self) -> str | None:
+        if self.preview is None or self.shape is None:
+            return None
+        return page_html(self.preview, self.shape, map(_mark, self.digits))
+
+
+def _mark(digit: DigitReading) -> Mark:
+    top, left, bottom, right = digit.box
+    sure = digit.status == "ok"
+    return Mark(
+        corners=[(top, left), (top, right), (bottom, right), (bottom, left)],
+        label=f"{digit.label}" if sure else f"{digit.label}?",
+        title=f"{digit.label}, {digit.status}, {digit.confidence:.0%}",
+        sure=sure,
+    )

@@ -101,7 +101,7 @@ def read_digits(
         _number([digits[index] for index in span], column)
         for span, column in found.numbers
     ]
-    return PageReading(digits, numbers, found.orientation)
+    return PageReading(digits, numbers, found.orientation, found.shape, found.preview)
 
 
 def _number(digits: list[DigitReading], column: int) -> NumberReading:

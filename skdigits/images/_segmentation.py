@@ -1,15 +1,17 @@
 """Find the digits of a page."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.images._boxes import Box, FloatImage, Mask, lengths
+from skdigits.images._errors import ImageError
 from skdigits.images._ink import MAX_WORKING_PIXELS, ink_of_few, ink_of_page
 from skdigits.images._lattice import Window, read_line
-from skdigits.images._loading import ImageLike, load_page
+from skdigits.images._loading import ImageLike, load_image, load_page
+from skdigits.images._preview import to_preview
 from skdigits.images._reading_order import to_numbers, to_rows
 from skdigits.images._strokes import find_strokes, to_chains
 
@@ -78,8 +80,44 @@ class DigitRegion:
     box: tuple[int, int, int, int]
     row: int
     column: int
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] = field(repr=False)
     status: Literal["ok", "unsure", "cut"]
+
+    def crop(self, image: ImageLike) -> FloatImage:
+        """Cut the digit out of the image of the page.
+
+        Parameters
+        ----------
+        image : str, path-like, file object, PIL.Image.Image or array-like
+            The page that was read.
+
+        Returns
+        -------
+        ndarray of float32 of shape (bottom - top, right - left)
+            Grey levels in [0, 1], as of :func:`load_image`.
+
+        Raises
+        ------
+        ImageError
+            If the image cannot be read, or is smaller than the page that was read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdigits.images import find_digits
+        >>> page = np.ones((200, 300))
+        >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
+        >>> find_digits(page)[1].crop(page).shape
+        (60, 8)
+        """
+        top, left, bottom, right = self.box
+        page = load_image(image)
+        if bottom > page.shape[0] or right > page.shape[1]:
+            raise ImageError(
+                f"The box of the digit, {self.box}, must lie on the image. Got an "
+                f"image of shape {page.shape}. Pass the image that was read."
+            )
+        return page[top:bottom, left:right].copy()
 
 
 def find_digits(image: ImageLike) -> list[DigitRegion]:
@@ -131,13 +169,16 @@ class Segmentation:
     """The digits of a page, in reading order.
 
     `probabilities` are those of the packaged network, of shape (n_regions, 10);
-    `numbers` are the indices of the digits of each number, and its column.
+    `numbers` are the indices of the digits of each number, and its column. `shape` is
+    that of the page, and `preview` a small copy of it.
     """
 
     regions: list[DigitRegion]
     probabilities: NDArray[np.float32]
     numbers: list[tuple[range, int]]
     orientation: Literal[0, 90, 180, 270]
+    shape: tuple[int, int]
+    preview: NDArray[np.uint8]
 
 
 def segment(
@@ -172,6 +213,8 @@ def segment(
         np.array(probabilities, dtype=np.float32).reshape(-1, 10),
         to_numbers([[boxes[index] for index in row] for row in rows]),
         ORIENTATIONS[reading.turn],
+        shape,
+        to_preview(grey),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skdigits.images import PageReading, load_image, read_digits
+from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
 from skdigits.plotting._digit_grid import DigitGridDisplay
 from skdigits.plotting._matplotlib import import_pyplot
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
     from sklearn.base import BaseEstimator
-
-# Blue and vermilion from the palette of Okabe and Ito, which colour-blind readers
-# tell apart.
-_SURE_COLOR = "#0072b2"
-_UNSURE_COLOR = "#d55e00"
 
 
 class DigitReadingDisplay:
@@ -151,7 +147,7 @@ class DigitReadingDisplay:
         for digit in digits:
             top, left, bottom, right = digit.box
             sure = digit.status == "ok"
-            color = _SURE_COLOR if sure else _UNSURE_COLOR
+            color = SURE_COLOR if sure else UNSURE_COLOR
             box = Rectangle(
                 (left - 0.5, top - 0.5),
                 right - left,
@@ -190,8 +186,8 @@ class DigitReadingDisplay:
         grid = DigitGridDisplay(images, y_true=titles).plot(ax=ax, n_cols=n_cols)
         for digit, text, frame in zip(digits, grid.text_, grid.frame_, strict=True):
             if digit.status != "ok":
-                text.set(color=_UNSURE_COLOR, weight="bold")
-                frame.set(edgecolor=_UNSURE_COLOR, linestyle="--", linewidth=1.5)
+                text.set(color=UNSURE_COLOR, weight="bold")
+                frame.set(edgecolor=UNSURE_COLOR, linestyle="--", linewidth=1.5)
         return grid
 
     @classmethod
