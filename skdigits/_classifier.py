@@ -21,6 +21,11 @@ from skdigits._fitting import (
 )
 from skdigits._keras.conversion import read_keras, to_keras
 from skdigits._keras.optimizers import SOLVERS, check_copies
+from skdigits._keras_names import (
+    KerasNamesMixin,
+    advice_on_values,
+    explain_arguments,
+)
 from skdigits._network import inference
 from skdigits._network.architecture import Network
 from skdigits._network.batch_norm import unfold_batch_norm
@@ -63,7 +68,7 @@ def _defaults(estimator_type: type) -> dict[str, Any]:
 
 
 class DigitMLPClassifier(
-    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    KerasNamesMixin, DocLinkMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
     """Handwritten digit classifier: a multi-layer perceptron trained by Keras.
 
@@ -280,7 +285,7 @@ class DigitMLPClassifier(
 
     Sparse `X` is converted to dense in chunks of rows.
 
-    If `y` has a single class, that class is always predicted.
+    If `y` has a single class, that class is always predicted, after a warning.
 
     Examples
     --------
@@ -346,6 +351,7 @@ class DigitMLPClassifier(
         "max_fun": [Interval(Integral, 1, None, closed="left")],
     }
 
+    @explain_arguments
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (25, 15),
@@ -441,6 +447,16 @@ class DigitMLPClassifier(
 
     # Training
 
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()
+        except ValueError as error:
+            advice = advice_on_values(self.get_params(deep=False))
+            if not advice:
+                raise
+            raise type(error)(f"{error} {advice}") from None
+
+    @explain_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -490,7 +506,8 @@ class DigitMLPClassifier(
             If `tol` is set and `max_iter` epochs did not reach it.
         UserWarning
             If Ctrl-C ends training early; the classifier can be used. If the saved
-            state of the optimizer does not fit, with `warm_start`.
+            state of the optimizer does not fit, with `warm_start`. If `y` has a single
+            class. If `X` has pixels from 0 to 255, without `rescale` or `batch_norm`.
 
         Examples
         --------
@@ -652,7 +669,15 @@ class DigitMLPClassifier(
                 f"previous call to fit. Previously got {self.classes_}, `y` has "
                 f"{classes}"
             )
-        return make_task(self, X, y, weight, resuming, X_val, y_val)
+        task = make_task(self, X, y, weight, resuming, X_val, y_val)
+        if len(classes) == 1:
+            warnings.warn(
+                f"y has a single class, {classes[0]}, which the classifier will "
+                "always predict. Expected two or more. Check the labels.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return task
 
     def _finish_fit(
         self,

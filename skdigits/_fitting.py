@@ -256,8 +256,9 @@ def split_rows(
     except ValueError as error:
         raise ValueError(
             f"Cannot hold out validation_fraction={validation_fraction} of "
-            f"{len(labels)} rows, stratified by class, for early_stopping: {error} "
-            "Pass more rows, another validation_fraction, or X_val and y_val."
+            f"{len(labels)} rows, stratified by class, for early_stopping: "
+            f"{str(error).rstrip('.')}. Pass more rows, another validation_fraction, "
+            "or X_val and y_val."
         ) from error
     if len(held_out) < 2:
         raise ValueError(

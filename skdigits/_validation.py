@@ -1,9 +1,12 @@
 """Checks of parameters and data."""
 
+import re
+import warnings
 from collections.abc import Mapping, Set
 from contextlib import suppress
 from itertools import islice
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +22,7 @@ MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
 
 _MAX_FUN = 15000  # the default of MLPClassifier
+_FEW_ROWS = 1000  # enough to see the range of the pixels
 
 
 def check_lbfgs(solver: Any, max_fun: int) -> None:
@@ -77,15 +81,33 @@ def _without_0d(value: Any) -> Any:
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
+_ROWS = "X must have one row of pixels per image."
+_READING = (
+    "Use skdigits.images.read_digits(image) to read the digits of an image, or "
+    "skdigits.images.normalize_digit(image).reshape(1, -1) for the row of an image of "
+    "a single digit."
+)
+_CSV = (
+    "Convert numbers read from a CSV file with np.asarray(X, dtype=float), without the "
+    "header of the file."
+)
+# What to do, by words of scikit-learn's errors.
+_ADVICE = {
+    "got 1D array": f"{_ROWS} Reshape your data with X.reshape(1, -1) if it is a "
+    "single image.",
+    "Found array with dim": f"{_ROWS} Turn images into rows with "
+    f"X.reshape(len(X), -1). {_READING}",
+    "is expecting": f"{_ROWS} Reshape a single image with X.reshape(1, -1). {_READING}",
+    "contains NaN": "Replace it, for example with np.nan_to_num, or drop such rows. In "
+    "rows of a CSV file, NaN may be its header: skip that.",
+    "bytes/strings": _CSV,
+    "could not convert string to float": _CSV,
+}
+
+
 def check_images(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
     """Validate rows of pixels and labels, if passed, as scikit-learn does."""
-    n_dimensions = getattr(X, "ndim", 2)
-    if n_dimensions > 2:
-        raise ValueError(
-            f"Found array with dim {n_dimensions}, while {type(estimator).__name__} "
-            f"expects X of shape (n_samples, n_features). Got {X.shape} instead. Turn "
-            "images into rows of pixels with X.reshape(len(X), -1)."
-        )
+    _check_not_image(X)
     for name, values in zip("Xy", (X, *y), strict=False):
         if np.ma.is_masked(values):  # scikit-learn would use the masked values
             raise ValueError(
@@ -94,7 +116,23 @@ def check_images(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
             )
     for labels in y:
         check_targets("y", labels)
-    return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
+    try:
+        return validate_data(estimator, X, *y, accept_sparse="csr", reset=reset)
+    except ValueError as error:
+        problem = re.split("\n|Convert", str(error))[0].rstrip(".:")
+        for words, advice in _ADVICE.items():
+            if words in problem:
+                raise ValueError(f"{problem}. {advice}") from error
+        raise
+
+
+def _check_not_image(X: Any) -> None:
+    """Raise if X is a path or an image of Pillow, or a list of them."""
+    if hasattr(X, "shape"):
+        return
+    first = X[0] if isinstance(X, list | tuple) and X else X
+    if isinstance(first, str | bytes | PathLike) or hasattr(first, "getbands"):
+        raise ValueError(f"{_ROWS} Got {first!r} instead. {_READING}")
 
 
 def check_targets(name: str, labels: Any) -> None:
@@ -154,7 +192,23 @@ def check_training_data(
             "sample_weight must have at least one positive weight. Got "
             f"{len(weight)} weights that are all 0 instead."
         )
+    _check_scale(estimator, X)
     return X, y, weight
+
+
+def _check_scale(estimator: Any, X: Any) -> None:
+    """Warn of pixels of 0 to 255, on which training is less accurate."""
+    if estimator.rescale is not None or estimator.batch_norm:
+        return
+    first = X[:_FEW_ROWS]
+    if 128 <= first.max() <= 255 and first.min() >= 0:
+        warnings.warn(
+            f"X has values from {first.min():g} to {first.max():g}. Training is more "
+            f"accurate on values from 0 to 1: use "
+            f"{type(estimator).__name__}(rescale=1 / 255).",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def check_validation_data(

@@ -13,8 +13,11 @@ from skdigits.augmentation._random_distortion import RandomDistortion
 from skdigits.ensemble import DistortionAveragingClassifier
 from skdigits.images import DigitImageTransformer
 
-# Not every check sets a seed.
-pytestmark = pytest.mark.changes("NumPy's random state")
+pytestmark = [
+    # Not every check sets a seed.
+    pytest.mark.changes("NumPy's random state"),
+    pytest.mark.filterwarnings("ignore:y has a single class"),
+]
 
 
 def name_of(thing):

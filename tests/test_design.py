@@ -67,6 +67,7 @@ FOLDERS = [
     "images",
     "pretrained",
     "_classifier",
+    "_keras_names",
     "_fitting",
     "_together",
     "_training",

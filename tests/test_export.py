@@ -54,6 +54,7 @@ def fitted(digits):
 # A classifier alone
 
 
+@pytest.mark.filterwarnings("ignore:y has a single class")
 @pytest.mark.parametrize(
     ("dtype", "names"),
     [

@@ -656,7 +656,8 @@ def test_two_classes_round_trip(digits, labels):
 def test_a_single_class_is_certain(digits, label, early_stopping):
     X, _ = digits
     y = np.full(len(X), label)
-    clf = quick(max_iter=2, early_stopping=early_stopping).fit(X, y)
+    with pytest.warns(UserWarning, match=f"y has a single class, {label}, "):
+        clf = quick(max_iter=2, early_stopping=early_stopping).fit(X, y)
     assert clf.classes_.tolist() == [label]
     assert clf.predict(X).tolist() == y.tolist()
     np.testing.assert_array_equal(clf.predict_proba(X), np.ones((len(X), 1)))

@@ -114,7 +114,8 @@ def _chain_of_layers(keras, model):
     if not sequential and type(model).__name__ != "Functional":
         raise TypeError(
             "model must be a trained keras.Sequential, or a keras.Model(inputs, "
-            f"outputs) whose layers form a chain. Got {type(model).__name__} instead."
+            f"outputs) whose layers form a chain. Got {type(model).__name__} instead. "
+            "Load the model of a file with keras.saving.load_model."
         )
     if not model.built or not model.weights:
         raise ValueError(
