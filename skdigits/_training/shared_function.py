@@ -40,11 +40,13 @@ class SharedFunction:
         captured = traced.captured_inputs
         self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
 
-        def run(arguments: Any, resources: Any) -> Any:
-            resources = iter(resources)
+        specs = tf.nest.flatten(signature)
+
+        def run(*tensors: Any) -> Any:
+            resources = iter(tensors[len(specs) :])
             inputs = [next(resources) if id(c) in numbers else c for c in captured]
             (output,) = tf.raw_ops.StatefulPartitionedCall(
-                args=[*tf.nest.flatten(arguments), *inputs],
+                args=[*tensors[: len(specs)], *inputs],
                 Tout=[output.dtype for output in traced.outputs],
                 f=traced,
             )
@@ -53,7 +55,7 @@ class SharedFunction:
         self._run = tf.function(
             run, jit_compile=compiled, autograph=False
         ).get_concrete_function(
-            signature, [tf.TensorSpec((), tf.resource) for _ in self._numbers]
+            *specs, *(tf.TensorSpec((), tf.resource) for _ in self._numbers)
         )
 
     def __call__(self, variables: list[Any], arguments: list[Any]) -> Any:
