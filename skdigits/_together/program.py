@@ -9,6 +9,7 @@ gradients are 0 or masked.
 
 from collections import namedtuple
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -133,7 +134,7 @@ class GroupProgram:
         self._generator = keras.random.SeedGenerator(0, name="dropout_seed")
         self._function = None
 
-    @property
+    @cached_property
     def n_bytes(self):
         """Size of its variables in bytes."""
         return bytes_of(self.variables)

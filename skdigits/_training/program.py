@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ class TrainingProgram:
         self._compiled = spec.compiled
         self._function: Any = None  # until `_prepare`
 
-    @property
+    @cached_property
     def n_bytes(self) -> int:
         """Size of its variables in bytes."""
         trained_apart = self._weights.optimizer is not self.optimizer
