@@ -48,7 +48,9 @@ def main():
         print(report.section(ROWS[name], results[name]), flush=True)
     if args.write:
         args.write.write_text(report.page(ROWS, results))
-        report.draw_growth(results, args.write.parent / "images" / "growth.png")
+        images = args.write.parent / "images"
+        report.draw_chart(results, images / "benchmarks.png")
+        report.draw_growth(results, images / "growth.png")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def whole_process(code):
 class Service:
     """The example service as a process, started with a saved classifier."""
 
-    _SCRIPT = Path(__file__).parent.parent / "examples" / "serve_digits.py"
+    _SCRIPT = Path(__file__).parent.parent / "examples/programs/serve_digits.py"
     _BODY = json.dumps({"images": [[0.0] * 400]})
 
     def __init__(self, path):

@@ -263,9 +263,9 @@ def resampling(row, repeats):
     return answers
 
 
-def _resampling_row(function, work, target, epochs=20):
+def _resampling_row(title, function, work, target, epochs=20):
     return Row(
-        function.replace("_", " "),
+        title,
         f"{work}, {epochs} epochs, compiling included; for skdigits in `fit_together`",
         list(_RESAMPLERS),
         resampling,
@@ -336,7 +336,7 @@ def many_shapes(row, repeats):
 
 ROWS = {
     "fit-warm": Row(
-        "fit, warm",
+        "Training, program already compiled",
         "the defaults: 5000 x 400 float32, 25-15-10, Adam, batch 32, 100 epochs, "
         "program already compiled",
         [*EVERYONE, "bare loop"],
@@ -346,7 +346,7 @@ ROWS = {
         accuracy={},
     ),
     "fit-first": Row(
-        "fit, first",
+        "Training, first fit of a process",
         "the same, first fit of a process in which TensorFlow is imported, compiling "
         "included",
         ["skdigits", "MLPClassifier", "Keras", "bare loop"],
@@ -356,7 +356,7 @@ ROWS = {
         accuracy={},
     ),
     "script": Row(
-        "script",
+        "Training as a whole script",
         "the same as a whole process, imports included",
         ["skdigits", "MLPClassifier", "Keras", "bare loop"],
         script,
@@ -366,7 +366,7 @@ ROWS = {
         accuracy={},
     ),
     "fit-batch-200": Row(
-        "fit, default batch",
+        "Training with batches of 200",
         "the defaults with batches of 200, MLPClassifier's default",
         ["skdigits", "MLPClassifier", "Keras", "skorch", "bare loop"],
         alternating("fit"),
@@ -375,7 +375,7 @@ ROWS = {
         accuracy={"batch_size": 200},
     ),
     "cross-validation": Row(
-        "cross-validation",
+        "Cross-validation",
         "`cross_val_score`, 5 folds, 20 epochs, `n_jobs=1`, compiling included",
         [
             "skdigits",
@@ -390,7 +390,7 @@ ROWS = {
         repeats=2,
     ),
     "predict-one": Row(
-        "predict one",
+        "Prediction of one image",
         "`predict_proba` on one row",
         ["skdigits", "MLPClassifier", "Keras", "skorch"],
         alternating("predict"),
@@ -398,7 +398,7 @@ ROWS = {
         settings={"n_rows": 1},
     ),
     "predict-5000": Row(
-        "predict many, 5000 rows",
+        "Prediction of 5000 images",
         "`predict_proba` on 5000 rows",
         ["skdigits", "MLPClassifier", "Keras", "skorch"],
         alternating("predict"),
@@ -406,7 +406,7 @@ ROWS = {
         settings={"n_rows": 5000},
     ),
     "predict-60000": Row(
-        "predict many, 60,000 rows",
+        "Prediction of 60,000 images",
         "`predict_proba` on 60,000 rows",
         ["skdigits", "MLPClassifier", "Keras", "skorch"],
         alternating("predict"),
@@ -414,39 +414,38 @@ ROWS = {
         settings={"n_rows": 60_000},
     ),
     "load": Row(
-        "load and predict",
+        "Loading a saved classifier",
         "a fresh process that loads a saved classifier and predicts one row",
         ["skdigits", "MLPClassifier", "Keras"],
         load_and_predict,
         {"MLPClassifier": 1 / 1.1, "Keras": 4},
     ),
     "formats": Row(
-        "formats",
+        "File formats",
         "a fresh process that loads a file of each format and predicts one row; "
-        "`of_weights` is the size of the file divided by that of the weights",
+        "the size is that of the file divided by that of the weights",
         list(_FORMATS),
         formats,
     ),
     "service": Row(
-        "service",
-        "`examples/serve_digits.py`, from its start to its first answer, then eight "
-        "clients at once for 30 s, one digit per request",
+        "Web service",
+        "`examples/programs/serve_digits.py`, from its start to its first answer, then "
+        "eight clients at once for 30 s, one digit per request",
         ["skdigits"],
         service,
         repeats=1,
     ),
     "mnist-epoch": Row(
-        "MNIST epoch",
-        "60,000 x 784 uint8 with `rescale=1/255`, 512-512, batch 128; `sgemm` is the "
-        "matmuls of an epoch alone, in NumPy",
+        "An epoch on MNIST",
+        "60,000 x 784 uint8 with `rescale=1/255`, 512-512, batch 128",
         ["skdigits", "MLPClassifier", "Keras", "skorch"],
         epoch_and_sgemm,
         {"MLPClassifier": 1.5, "Keras": 1.5, "skorch": 1.5, "sgemm": 0.6},
         repeats=3,
     ),
     "distortion": Row(
-        "distortion",
-        "the same with `augment=RandomDistortion()` and without, 1000-500, batch "
+        "An epoch on distorted images",
+        "MNIST with `augment=RandomDistortion()` and without, 1000-500, batch "
         "normalisation, batch 512",
         ["skdigits", "skdigits, not distorted"],
         distortion,
@@ -481,33 +480,33 @@ ROWS = {
         for factor in (1, 2, 4, 8)
     },
     "bfloat16": Row(
-        "bfloat16",
+        "bfloat16 instead of float32",
         "the matrix products of a training step of 784-512-512 at batch 128 in "
         "TensorFlow, with and without XLA, compared with float32",
         list(_PRODUCTS),
         products,
     ),
     "many-fits": Row(
-        "many fits",
-        "100 fits of 20 epochs in one process, alternating three shapes: the last ten, "
-        "compared with the second ten",
+        "100 fits in one process",
+        "20 epochs each, alternating three shapes: time of the last ten fits and of "
+        "the second ten, and growth of the process after the first ten",
         ["skdigits"],
         alternating("many_fits"),
         repeats=1,
     ),
     "many-shapes": Row(
-        "many shapes",
-        "100 fits of 1000 x 400, each of another width, in one process; together, each "
-        "is a search over two widths and two folds",
+        "100 fits of different widths",
+        "1000 x 400, all in one process, and growth of the process after the first "
+        "fit; together, each is a search over two widths and two folds",
         list(_SHAPES),
         many_shapes,
         repeats=1,
     ),
     **{
         f"memory-{n_rows}": Row(
-            f"memory, {n_rows:,} rows",
-            f"peak resident memory of a fit on {n_rows:,} x 784 uint8, beyond that of "
-            "an empty fit",
+            f"Memory for {n_rows:,} images",
+            f"peak memory of a fit on {n_rows:,} x 784 uint8, beyond that of a fit on "
+            "1000 rows",
             ["skdigits", "MLPClassifier"],
             first_in_process("memory"),
             settings={"n_rows": n_rows},
@@ -516,7 +515,7 @@ ROWS = {
         for n_rows in (60_000, 1_000_000)
     },
     "search": Row(
-        "search",
+        "Grid search",
         "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
         "compiling included: `GridSearchCV` of each, for skdigits in `fit_together`",
         list(_SEARCHES),
@@ -529,12 +528,26 @@ ROWS = {
         },
         repeats=3,
     ),
-    "folds": _resampling_row("cross_val_score", "`cross_val_score`, 5 folds", 3),
+    "folds": _resampling_row(
+        "Cross-validation in fit_together",
+        "cross_val_score",
+        "`cross_val_score`, 5 folds",
+        3,
+    ),
     "folds-100": _resampling_row(
-        "cross_val_score", "`cross_val_score`, 5 folds", 5, epochs=100
+        "Cross-validation in fit_together, 100 epochs",
+        "cross_val_score",
+        "`cross_val_score`, 5 folds",
+        5,
+        epochs=100,
     ),
     "learning-curve": _resampling_row(
-        "learning_curve", "`learning_curve`, 5 sizes and 5 folds", 3
+        "Learning curve",
+        "learning_curve",
+        "`learning_curve`, 5 sizes and 5 folds",
+        3,
     ),
-    "bagging": _resampling_row("bagging", "`BaggingClassifier` of 20 networks", 6),
+    "bagging": _resampling_row(
+        "Bagging", "bagging", "`BaggingClassifier` of 20 networks", 6
+    ),
 }
