@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
+from PIL import Image
 from sklearn.base import BaseEstimator
 from utils import code_and_output
 
@@ -28,6 +30,7 @@ MODULES = [
 ]
 ROOT = Path(skdigits.__file__).parents[1]
 README = ROOT / "README.md"
+IMAGES = ROOT / "docs" / "images"
 # The guide to clusters runs in test_backends.py, which has some.
 PAGES = sorted(
     page
@@ -124,16 +127,31 @@ def test_estimator_html_repr_links_to_the_api(path):
     assert estimator.__new__(estimator)._get_doc_link() == link
 
 
-@pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
-def test_readme_examples_print_what_it_shows(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def like_a_clone(tmp_path, monkeypatch):
+    """A folder to write to, with the image that the pages read."""
+    (tmp_path / "docs/images").mkdir(parents=True)
+    shutil.copy(IMAGES / "page.jpg", tmp_path / "docs/images")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
+def test_readme_examples_print_and_draw_what_it_shows(like_a_clone, capsys):
+    pytest.importorskip("matplotlib.pyplot")
     blocks = code_and_output(README)
     assert len(blocks) >= 4
     assert len(blocks[0][0].splitlines()) <= 8
     namespace = {}
     for code, shown in blocks:
         exec(compile(code, "README.md", "exec"), namespace)
-        assert_same_text(capsys.readouterr().out, shown)  # all of it
+        assert_same_text(capsys.readouterr().out, shown)
+    assert "(docs/images/page-read.png)" in README.read_text("utf-8")
+    drawn, shown = (
+        np.array(Image.open(path).convert("L").resize((120, 60)), dtype=float)
+        for path in (like_a_clone / "reading.png", IMAGES / "page-read.png")
+    )
+    assert abs(drawn - shown).mean() < 3  # of 255: fonts may differ
 
 
 def assert_same_text(printed, shown):
@@ -149,8 +167,7 @@ def assert_same_text(printed, shown):
 
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_prints_what_it_shows(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_page_prints_what_it_shows(page, like_a_clone, capsys):
     blocks = code_and_output(page)
     for module in NOT_EVERYWHERE:
         if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b, _ in blocks):
