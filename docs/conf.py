@@ -21,17 +21,23 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     # Ours, in _ext.
     "draw_page",
     "links",
+    "sources",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "literal"
 highlight_language = "none"
 myst_heading_anchors = 3
+myst_html_meta = {
+    "description": "Read handwritten digits in photographs and scans, and train "
+    "networks that do, as scikit-learn estimators."
+}
 # What scikit-learn says of inherited attributes names terms of its glossary.
 suppress_warnings = ["ref.term"]
 
@@ -63,14 +69,19 @@ MODULE = """
 """
 
 
-def write_api_page():
+def public_names():
+    """The names in `__all__` of each public module."""
     folders = [name for _, name, _ in pkgutil.iter_modules(skdigits.__path__)]
+    modules = ["skdigits", *(f"skdigits.{f}" for f in folders if f[0] != "_")]
+    return {name: importlib.import_module(name).__all__ for name in modules}
+
+
+def write_api_page():
     page, pages = API, set()
-    for name in ["skdigits", *(f"skdigits.{f}" for f in folders if f[0] != "_")]:
-        public = importlib.import_module(name).__all__
+    for module, public in public_names().items():
         names = "\n   ".join(sorted(public, key=lambda name: name.endswith("Error")))
-        page += MODULE.format(name=name, underline="-" * len(name), names=names)
-        pages |= {f"{name}.{public_name}" for public_name in public}
+        page += MODULE.format(name=module, underline="-" * len(module), names=names)
+        pages |= {f"{module}.{name}" for name in public}
     (HERE / "api.rst").write_text(page, "utf-8")
     for old in (HERE / "api").glob("*.rst"):
         if old.stem not in pages:
@@ -79,17 +90,32 @@ def write_api_page():
 
 write_api_page()
 
+# In docstrings, the types of parameters and results, and raised errors, become links.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # but these, whose dot searches for the full name
+numpydoc_xref_aliases = {
+    written: f".{module}.{name}"
+    for module, public in public_names().items()
+    for name in public
+    for written in (name, f"{module}.{name}")
+} | {
+    error: f"python:{error}"
+    for error in ("ImportError", "OSError", "RuntimeError", "TypeError", "ValueError")
+}
+
 # Code is copied without prompts and output.
 copybutton_exclude = ".linenos, .gp, .go"
 
-# Examples. Names of functions of _ext stand for them, so that Sphinx can tell whether
-# the configuration has changed.
+# Examples. A name stands for the function in _ext, so that Sphinx can compare the
+# configuration with that of the last build.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skdigits",),
-    "reset_argv": "gallery.arguments",
+    "subsection_order": [
+        f"../examples/{folder}" for folder in ("reading", "training", "programs")
+    ],
     "within_subsection_order": "gallery.place",
     "capture_repr": (),
     "default_thumb_file": str(HERE / "_static/favicon.svg"),
@@ -141,8 +167,21 @@ html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
+# Pages without other pages below them have no list of these.
 html_sidebars = {
-    page: [] for page in ("index", "install", "draw", "coming-from", "changes")
+    page: []
+    for page in (
+        "index",
+        "install",
+        "draw",
+        "coming-from",
+        "benchmarks",
+        "design",
+        "changes",
+        "contributing",
+        "genindex",
+        "search",
+    )
 }
 html_theme_options = {
     "logo": {

@@ -23,11 +23,11 @@ ARGUMENTS = """
 
 
 def pages():
-    """Paths of all pages, in the site; one that is missed where nothing is built."""
+    """Paths of all pages but listings of code; a missing one if nothing is built."""
     found = sorted(
         path.relative_to(SITE).as_posix()
         for path in SITE.rglob("*.html")
-        if "_static" not in path.parts
+        if not {"_static", "_modules"} & set(path.parts)
     )
     return found or ["index.html"]
 

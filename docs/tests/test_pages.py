@@ -10,7 +10,7 @@ from selenium.webdriver import Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-WIDTHS = [390, 768, 1440]
+WIDTHS = [390, 768, 1280, 1440]
 
 # The theme lets the article scroll, and not the page.
 SCROLLED = """
@@ -19,6 +19,21 @@ return Math.max(
     document.documentElement.scrollWidth - innerWidth,
     article.scrollWidth - article.clientWidth
 );
+"""
+
+# Text that its box cuts off. Wide tables have a scroll bar of their own.
+CUT = """
+return Array.from(document.querySelectorAll("article *, .prev-next-footer *"))
+    .filter((element) => getComputedStyle(element).overflowX !== "visible")
+    .filter((element) => element.scrollWidth > element.clientWidth + 1)
+    .filter((element) => element.clientWidth > 1)
+    .filter((element) => !element.matches(".pst-scrollable-table-container"))
+    .map((element) => element.textContent.trim().slice(0, 60));
+"""
+
+EMPTY_SIDEBAR = """
+const sidebar = document.querySelector(".bd-sidebar-primary");
+return Boolean(sidebar && sidebar.checkVisibility() && !sidebar.querySelector("li"));
 """
 
 
@@ -35,13 +50,14 @@ def test_page_loads_from_here_without_errors_and_fits(browser, site, screen, pag
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(site + page)
     assert browser.title
-    too_wide = {}
+    too_wide, cut = {}, {}
     for width in WIDTHS:
         screen(width)
-        scrolled = browser.execute_script(SCROLLED)
-        if scrolled > 0:
-            too_wide[width] = scrolled
-    assert not too_wide
+        too_wide[width] = max(0, browser.execute_script(SCROLLED))
+        cut[width] = browser.execute_script(CUT)
+    assert set(too_wide.values()) == {0}, too_wide
+    assert not any(cut.values()), cut
+    assert not browser.execute_script(EMPTY_SIDEBAR)
     assert [
         entry["message"]
         for entry in browser.get_log("browser")
@@ -89,16 +105,38 @@ def test_links_lead_somewhere(folder, page):
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["DigitMLPClassifier", "draw"])
-def test_search_box_finds(browser, site, screen, name):
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("DigitMLPClassifier", "api/skdigits.DigitMLPClassifier.html"),
+        ("draw", "draw.html"),
+        ("epochs", "guide/train.html"),
+        ("overfitting", "guide/train.html"),
+        ("CSV", "guide/train.html"),
+        ("GPU", "install.html"),
+        ("licence", "install.html"),
+        ("license", "install.html"),
+        ("photograph", "guide/photographs.html"),
+    ],
+)
+def test_search_finds(browser, site, screen, words, wanted):
     browser.get(site)
     browser.find_element(By.CSS_SELECTOR, ".search-button__button").click()
     box = browser.switch_to.active_element
     assert box.tag_name == "input"
-    box.send_keys(name, Keys.ENTER)
-    WebDriverWait(browser, 20).until(
-        lambda browser: any(
-            name.lower() in link.text.lower()
-            for link in browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
-        )
-    )
+    box.send_keys(words, Keys.ENTER)
+
+    def found(browser):
+        links = browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
+        return [urlsplit(link.get_attribute("href")).path[1:] for link in links]
+
+    WebDriverWait(browser, 20).until(lambda browser: wanted in found(browser)[:4])
+
+
+def test_reference_links_types_errors_and_sources(folder):
+    targets = links(folder / "api/skdigits.images.read_digits.html").targets
+    for name in ("PageReading", "ImageError"):
+        target = f"skdigits.images.{name}.html#skdigits.images.{name}"
+        assert target in targets
+    for path in (folder / "api").glob("*.html"):
+        assert any("/_modules/" in target for target in links(path).targets), path.name
