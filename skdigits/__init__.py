@@ -1,4 +1,8 @@
-"""Handwritten digit recognition as a scikit-learn estimator."""
+"""Handwritten digit recognition as a scikit-learn estimator.
+
+``skdigits.images.read_digits("page.jpg")`` reads the digits of an image, and
+``skdigits.DigitMLPClassifier().fit(X, y)`` trains a classifier on rows of pixels.
+"""
 
 import importlib
 
