@@ -11,10 +11,10 @@ from skdigits.images._boxes import Box, lengths
 # Lines rise or fall by at most this many pixels per pixel.
 _MAX_SLOPE = 0.3
 
-# A gap separates two numbers if it is wider than this, relative to the height of the
-# digits, and than this many times the narrow gaps of the line; and in any case if it is
-# wider than the last number, relative to the height.
-_MIN_GAP, _MIN_GAP_RATIO, _MAX_GAP = 0.55, 1.8, 2.0
+# A gap separates two numbers if it is wider than the first number, relative to the
+# height of the digits, and wider than the next narrower gap of the line by the second;
+# and in any case if it is wider than the third. Narrower gaps than the last are alike.
+_MIN_GAP, _MIN_GAP_RATIO, _MAX_GAP, _NARROW_GAP = 0.55, 1.5, 2.0, 0.2
 
 
 def to_rows(boxes: Sequence[Box]) -> list[list[int]]:
@@ -82,8 +82,12 @@ def _split(boxes: Sequence[Box]) -> list[range]:
     gaps = [
         (after[1].start - before[1].stop) / height for before, after in pairwise(boxes)
     ]
-    narrow = float(np.quantile(gaps, 0.25, method="lower")) if gaps else 0.0
-    widest = min(max(_MIN_GAP, _MIN_GAP_RATIO * narrow), _MAX_GAP)
+    within = [
+        narrow
+        for narrow, wide in pairwise(sorted(gaps))
+        if wide > max(_MIN_GAP, _MIN_GAP_RATIO * max(narrow, _NARROW_GAP))
+    ]
+    widest = min([*within, _MAX_GAP])
     starts = [0, *(i for i, gap in enumerate(gaps, start=1) if gap > widest)]
     return [range(*span) for span in pairwise([*starts, len(boxes)])]
 

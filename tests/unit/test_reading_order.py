@@ -1,10 +1,11 @@
 """`to_rows`: rows from top to bottom, boxes from left to right."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits.images._reading_order import to_rows
+from skdigits.images._reading_order import to_numbers, to_rows
 
 
 def make_box(top, left, height=30, width=20):
@@ -65,3 +66,19 @@ def test_translation(boxes, margin):
     assert [sorted(row) for row in to_rows(moved)] == [
         sorted(row) for row in to_rows(boxes)
     ] or np.ptp([x.start for _, x in boxes]) == 0
+
+
+@pytest.mark.parametrize(
+    ("gaps", "lengths"),
+    [
+        ([4, 5, 30, 6, 30, 4], [3, 2, 2]),
+        ([30, 28, 33, 30, 26], [6]),  # evenly spaced, in wide steps
+        ([6, 12, 18, 21, 5, 15], [7]),  # uneven writing
+        ([30], [2]),
+        ([70, 4], [1, 2]),
+    ],
+)
+def test_wide_gaps_separate_numbers(gaps, lengths):
+    lefts = np.cumsum([0, *(20 + gap for gap in gaps)])
+    numbers = to_numbers([[make_box(0, left) for left in lefts]])
+    assert [len(span) for span, _ in numbers] == lengths

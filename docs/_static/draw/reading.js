@@ -9,7 +9,7 @@ skdigits.reading = (() => {
   const { MAX_LEFT, MIN_WHOLE, MIN_CONFIDENCE: CERTAIN } =
     skdigits.constants.segmentation;
   const { MIN_CONFIDENCE } = skdigits.constants.read;
-  const { MAX_SLOPE, MIN_GAP, MIN_GAP_RATIO, MAX_GAP } =
+  const { MAX_SLOPE, MIN_GAP, MIN_GAP_RATIO, MAX_GAP, NARROW_GAP } =
     skdigits.constants.reading_order;
 
   // {digits, text, isEmpty} of greys, 255 for paper. Digits are in reading order, with
@@ -118,8 +118,11 @@ skdigits.reading = (() => {
       .slice(1)
       .map(({ box }, index) => (box.left - row[index].box.right) / height);
     const sorted = [...gaps].sort((a, b) => a - b);
-    const narrow = gaps.length ? sorted[Math.floor((gaps.length - 1) / 4)] : 0;
-    const widest = Math.min(Math.max(MIN_GAP, MIN_GAP_RATIO * narrow), MAX_GAP);
+    const within = sorted.filter((gap, index) => {
+      const narrow = Math.max(gap, NARROW_GAP);
+      return sorted[index + 1] > Math.max(MIN_GAP, MIN_GAP_RATIO * narrow);
+    });
+    const widest = Math.min(...within, MAX_GAP);
     const signs = row.map(({ label, status }) => (status === "ok" ? `${label}` : "?"));
     return signs
       .map((sign, index) => (index && gaps[index - 1] > widest ? ` ${sign}` : sign))
