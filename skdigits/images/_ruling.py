@@ -180,8 +180,9 @@ def _pieces(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows and columns of the pixels of long pieces, whose gaps are bridged."""
     gap = max(3, round(0.02 * longer))
-    bridged = np.pad(short, ((0, 0), (gap, gap)))
-    bridged = ndimage.binary_closing(bridged, np.ones((1, gap)))[:, gap:-gap]
+    padded = np.pad(short, ((0, 0), (gap, gap))).astype(np.uint8)
+    # As binary_closing, which is slower for wide structures.
+    bridged = ndimage.grey_closing(padded, (1, gap))[:, gap:-gap]
     labels, _ = ndimage.label(bridged, EIGHT_NEIGHBOURS)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if box[1].stop - box[1].start >= _MIN_PIECE * longer:
