@@ -118,14 +118,14 @@ def align(first, second, cost):
     return pairs
 
 
-def _between_digits(a, b):
+def between_digits(a, b):
     return 1 if b is None else int(a != b)
 
 
-def _between_rows(a, b):
+def between_rows(a, b):
     if b is None:
         return len(a)
-    pairs = align(a, b, _between_digits)
+    pairs = align(a, b, between_digits)
     right = sum(a[i] == b[j] for i, j in pairs)
     return len(a) + len(b) - len(pairs) - right
 
@@ -133,8 +133,8 @@ def _between_rows(a, b):
 def score(rows, read):
     """Compare the rows read with the true rows."""
     found = right = 0
-    for i, j in align(rows, read, _between_rows):
-        pairs = align(rows[i], read[j], _between_digits)
+    for i, j in align(rows, read, between_rows):
+        pairs = align(rows[i], read[j], between_digits)
         found += len(pairs)
         right += sum(rows[i][a] == read[j][b] for a, b in pairs)
     return Score(

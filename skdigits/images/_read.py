@@ -13,12 +13,16 @@ from skdigits.images._page_reading import DigitReading, NumberReading, PageReadi
 from skdigits.images._segmentation import ORIENTATIONS, segment
 from skdigits.pretrained._digit_reader import digit_network
 
+# Default of `min_confidence`: a digit is more likely right than wrong.
+MIN_CONFIDENCE = 0.5
+
 
 def read_digits(
     image: ImageLike,
     estimator: Any = None,
     *,
-    min_confidence: float = 0.5,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
     orientation: Literal["auto", 0, 90, 180, 270] = "auto",
 ) -> PageReading:
     """Read the digits of a photographed or scanned page.
@@ -33,8 +37,14 @@ def read_digits(
         28 x 28 pixels, or of their central 20 x 20 pixels, from 0 for paper to 255 for
         ink. None for the classifier of :func:`skdigits.pretrained.load_digit_reader`.
         That classifier decides in any case where digits are; `estimator` labels them.
-    min_confidence : float, default=0.5
-        Digits with a lower confidence get the status "unsure", in [0, 1].
+    min_confidence : float, default=None
+        Digits with a lower confidence get the status "unsure", in [0, 1]. None for 0.5,
+        or for the threshold of `max_error`.
+    max_error : float, default=None
+        Share of wrong labels that is accepted among the digits with status "ok", in
+        (0, 1): 0.01 for 1 %. Sets `min_confidence` to the lowest threshold with this
+        error on calibration data, for the classifier of
+        :func:`skdigits.pretrained.load_digit_reader` only. See the notes.
     orientation : {"auto", 0, 90, 180, 270}, default="auto"
         Angle in degrees by which the image is turned clockwise before it is read. For
         "auto", the angle of the best reading if the reading without a turn is doubtful.
@@ -49,8 +59,9 @@ def read_digits(
     ImageError
         If the image cannot be read, see :func:`load_image`.
     ValueError
-        If the estimator has another number of features or no `predict_proba`, or if
-        `min_confidence` or `orientation` is invalid.
+        If the estimator has another number of features or no `predict_proba`, if
+        `min_confidence`, `max_error` or `orientation` is invalid, or if `max_error` is
+        given together with `min_confidence` or `estimator`.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -58,6 +69,15 @@ def read_digits(
     --------
     find_digits : Find the digits of a page without classifying them.
     skdigits.plotting.DigitReadingDisplay : Plot a reading on its page.
+
+    Notes
+    -----
+    `max_error` limits the wrong labels of digits that are written apart, on average
+    over many images: it was measured on digits of other writers than those of the
+    calibration data, and on pages. It does not limit readings of ink that is not a
+    digit, such as a slash read as a 1, or of digits that touch and are divided at the
+    wrong place: the network may be certain about these. `python -m
+    benchmarks.max_error` measures all of them.
 
     Examples
     --------
@@ -69,7 +89,7 @@ def read_digits(
     >>> reading.text
     '11'
     """
-    check_min_confidence(min_confidence)
+    threshold = to_min_confidence(min_confidence, max_error, estimator)
     if orientation not in ("auto", *ORIENTATIONS):
         raise ValueError(
             f"orientation must be 'auto', 0, 90, 180 or 270. Got {orientation!r} "
@@ -85,7 +105,7 @@ def read_digits(
     digits = []
     for region, own in zip(found.regions, probabilities, strict=True):
         best = own.argmax()
-        unsure = region.status == "ok" and own[best] < min_confidence
+        unsure = region.status == "ok" and own[best] < threshold
         digit = DigitReading(
             box=region.box,
             row=region.row,
@@ -121,6 +141,34 @@ def check_min_confidence(min_confidence: Any) -> None:
         raise ValueError(
             f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
         )
+
+
+def to_min_confidence(
+    min_confidence: Any, max_error: Any, estimator: Any, default: float = MIN_CONFIDENCE
+) -> float:
+    """The threshold of the confidence that two parameters of a reader give.
+
+    Raises `ValueError` if they are invalid or exclude each other.
+    """
+    if max_error is None:
+        min_confidence = default if min_confidence is None else min_confidence
+        check_min_confidence(min_confidence)
+        return float(min_confidence)
+    if min_confidence is not None or estimator is not None:
+        name = "estimator" if min_confidence is None else "min_confidence"
+        raise ValueError(
+            f"max_error cannot be given together with {name}: it is the error of the "
+            "pretrained classifier at some confidence. Omit one of the two. For an "
+            "estimator, choose min_confidence on digits that it was not trained on."
+        )
+    table = digit_network().error_table
+    lowest = min(table.values())
+    if not (isinstance(max_error, Real) and lowest <= float(max_error) < 1):
+        raise ValueError(
+            f"max_error must be at least {lowest:.2g}, the lowest error that the "
+            f"calibration data show, and below 1. Got {max_error!r} instead."
+        )
+    return min(level for level, error in table.items() if error <= max_error)
 
 
 def classify(

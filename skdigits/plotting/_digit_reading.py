@@ -196,7 +196,8 @@ class DigitReadingDisplay:
         image: "str | os.PathLike[str] | IO[bytes] | Image | ArrayLike",
         estimator: "BaseEstimator | None" = None,
         *,
-        min_confidence: float = 0.5,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
         **kwargs: Any,
     ) -> Self:
         """Read a page and draw it.
@@ -210,8 +211,8 @@ class DigitReadingDisplay:
             The classifier, see :func:`skdigits.images.read_digits`. If `None`, the
             pretrained network.
 
-        min_confidence : float, default=0.5
-            Digits of a lower probability are marked as unsure, in [0, 1].
+        min_confidence, max_error : float, default=None
+            Which digits are marked as unsure, see :func:`skdigits.images.read_digits`.
 
         **kwargs : dict
             Parameters of :meth:`plot`.
@@ -243,7 +244,9 @@ class DigitReadingDisplay:
         '11'
         """
         grey = load_image(image)
-        reading = read_digits(grey, estimator, min_confidence=min_confidence)
+        reading = read_digits(
+            grey, estimator, min_confidence=min_confidence, max_error=max_error
+        )
         return cls(grey, reading).plot(**kwargs)
 
 

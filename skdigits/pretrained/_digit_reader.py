@@ -90,6 +90,8 @@ class _Network:
     intercepts: list[NDArray[np.float32]]
     activation: str
     rescale: float
+    # Share of wrong labels among the digits that reach a level of confidence.
+    error_table: dict[float, float]
 
     def predict_proba(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities, (n_samples, 10), for pixels, (n_samples, 784)."""
@@ -114,4 +116,5 @@ def digit_network() -> _Network:
         intercepts=weights.intercepts,
         activation=parameters["activation"],
         rescale=parameters["rescale"],
+        error_table=dict(weights.about["error_table"]),
     )
