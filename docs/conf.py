@@ -6,6 +6,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from numpydoc.xref import DEFAULT_LINKS
+
 import skdigits
 
 HERE = Path(__file__).parent
@@ -90,17 +92,25 @@ def write_api_page():
 
 write_api_page()
 
-# In docstrings, the types of parameters and results, and raised errors, become links.
+# In docstrings, public types and errors become links. A dot searches for the full name.
+# numpydoc's own links, as of "int", would look like code where there is no network.
 numpydoc_xref_param_type = True
-numpydoc_xref_ignore = "all"  # but these, whose dot searches for the full name
-numpydoc_xref_aliases = {
+numpydoc_xref_ignore = "all"  # other words
+numpydoc_xref_aliases = {name: name for name in DEFAULT_LINKS} | {
     written: f".{module}.{name}"
     for module, public in public_names().items()
     for name in public
     for written in (name, f"{module}.{name}")
-} | {
-    error: f"python:{error}"
-    for error in ("ImportError", "OSError", "RuntimeError", "TypeError", "ValueError")
+}
+numpydoc_xref_aliases |= {
+    name: f":exc:`{name} <{name}>`"
+    for name in (
+        "ImportError",
+        "OSError",
+        "RuntimeError",
+        "TypeError",
+        "ValueError",
+    )
 }
 
 # Code is copied without prompts and output.

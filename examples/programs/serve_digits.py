@@ -31,13 +31,14 @@ import json
 import numpy as np
 import skops.io
 import uvicorn
-from skdigits.pretrained import load_digit_reader
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from skdigits.pretrained import load_digit_reader
 
 MAX_CONNECTIONS = 500
 MAX_HEADERS = 16_000  # bytes

@@ -29,9 +29,10 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from sklearn.model_selection import train_test_split
+
 from skdigits import DigitMLPClassifier
 from skdigits.plotting import DigitGridDisplay, LossCurveDisplay
-from sklearn.model_selection import train_test_split
 
 
 def load_sample():

@@ -27,12 +27,13 @@ from pathlib import Path
 import joblib
 import keras
 import numpy as np
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.datasets import fetch_mnist
 from skdigits.ensemble import DistortionAveragingClassifier
-from sklearn.ensemble import VotingClassifier
-from sklearn.frozen import FrozenEstimator
 
 # %%
 # The recipe

