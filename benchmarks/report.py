@@ -93,15 +93,15 @@ def _median(given, column):
 def _duration(seconds):
     for factor, unit in [(1, "s"), (1e3, "ms"), (1e6, "µs")]:
         if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+            return f"{seconds * factor:.3g}\N{NO-BREAK SPACE}{unit}"
+    return f"{seconds * 1e6:.3g}\N{NO-BREAK SPACE}µs"
 
 
 def _number(value, column):
     if value is None or isinstance(value, str):
         return value or ""
     if column == "accuracy":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
     if column == "first":
         return _duration(value)
     if column == "of_weights":
@@ -164,7 +164,9 @@ def draw_chart(results, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(3, 2, figsize=(8, 5.4), layout="constrained")
+    figure, axes = plt.subplots(
+        3, 2, sharey=True, figsize=(8, 6.5), layout="constrained"
+    )
     for ax, (title, row, column) in zip(axes.flat, CHART, strict=True):
         values = {
             bar: next(
@@ -176,12 +178,12 @@ def draw_chart(results, path):
         shown = [_shown(value, column) for value in values.values()]
         colors = ["#0072b2" if name == "skdigits" else "0.7" for name in values]
         bars = ax.barh(list(values), list(values.values()), color=colors)
-        ax.bar_label(bars, shown, padding=4)
+        ax.bar_label(bars, shown, padding=4, fontsize=13)
         ax.set_ylim(len(BARS) - 0.5, -0.5)
-        ax.margins(x=0.25)
-        ax.set_title(title, loc="left", fontsize=11, weight="bold")
+        ax.margins(x=0.3)
+        ax.set_title(title, loc="left", fontsize=14, weight="bold")
         ax.spines[:].set_visible(False)
-        ax.tick_params(length=0, labelbottom=False)
+        ax.tick_params(length=0, labelbottom=False, labelsize=13)
     figure.savefig(path, dpi=120)
 
 
