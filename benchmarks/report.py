@@ -40,7 +40,7 @@ CHART = [
     ("Predicting one image", "predict-one", "seconds"),
     ("Loading a saved classifier", "load", "seconds"),
     ("Memory for 60,000 images", "memory-60000", "peak_mib"),
-    ("Size of the file / of the weights", "formats", "of_weights"),
+    ("Size of file / of weights", "formats", "of_weights"),
 ]
 # Bars of the chart, and the lines of a table that they may come from.
 BARS = {
@@ -168,16 +168,13 @@ def draw_chart(results, path):
         3, 2, sharey=True, figsize=(8, 6.5), layout="constrained"
     )
     for ax, (title, row, column) in zip(axes.flat, CHART, strict=True):
-        values = {
-            bar: next(
-                _median(results[row][p], column) for p in peers if p in results[row]
-            )
-            for bar, peers in BARS.items()
-            if results[row].keys() & peers
-        }
-        shown = [_shown(value, column) for value in values.values()]
-        colors = ["#0072b2" if name == "skdigits" else "0.7" for name in values]
-        bars = ax.barh(list(values), list(values.values()), color=colors)
+        lines = [[p for p in peers if p in results[row]][:1] for peers in BARS.values()]
+        values = [
+            _median(results[row][line[0]], column) if line else 0 for line in lines
+        ]
+        shown = [_shown(value, column) if value else "not measured" for value in values]
+        colors = ["#0072b2" if name == "skdigits" else "0.7" for name in BARS]
+        bars = ax.barh(list(BARS), values, color=colors)
         ax.bar_label(bars, shown, padding=4, fontsize=13)
         ax.set_ylim(len(BARS) - 0.5, -0.5)
         ax.margins(x=0.3)
