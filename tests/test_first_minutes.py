@@ -9,6 +9,7 @@ import pickle
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -485,8 +486,12 @@ def test_labels_as_strings(data):
 # What a session or a notebook shows
 
 
-def test_a_reading_is_short_and_iterates():
-    reading = read_digits(page_of_ones())
+@pytest.fixture(scope="module")
+def reading():
+    return read_digits(page_of_ones())
+
+
+def test_a_reading_is_short_and_iterates(reading):
     assert repr(reading) == "<PageReading: 2 digits, '11'>"
     assert str(reading) == reading.text
     assert len(reading) == len(list(reading)) == 2
@@ -498,15 +503,13 @@ def test_a_reading_is_short_and_iterates():
         assert len(shown) < 150
 
 
-def test_crop_is_the_box_of_the_page(tmp_path):
-    page = page_of_ones()
+def test_crop_is_the_box_of_the_page(reading, tmp_path):
+    page, digit = page_of_ones(), reading.digits[1]
     path = tmp_path / "page.png"
     PIL_Image.fromarray((255 * page).astype(np.uint8)).save(path)
     for image in (page, path):
-        digit = read_digits(image).digits[1]
-        np.testing.assert_array_equal(
-            digit.crop(image), load_image(image)[60:120, 150:158]
-        )
+        cropped = load_image(image)[60:120, 150:158]
+        np.testing.assert_array_equal(digit.crop(image), cropped)
     with pytest.raises(ImageError, match="Pass the image that was read"):
         digit.crop(page[:, :150])
 
@@ -527,19 +530,21 @@ def test_html_of_a_reading_shows_the_page_with_its_boxes(orientation):
     assert len(shown) < 50_000
 
 
-def test_html_without_pillow_is_left_to_the_text(monkeypatch):
-    reading = read_digits(page_of_ones())
+def test_html_without_pillow_is_left_to_the_text(reading, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert reading._repr_html_() is None
 
 
 def test_progress_bar_in_a_notebook_does_not_warn(data, monkeypatch, capfd):
-    # As tqdm sees it: a kernel of Jupyter runs, and ipywidgets is missing.
+    # As tqdm sees it: Jupyter runs, without ipywidgets.
     for module in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    for module in ("ipykernel", "ipykernel.zmqshell", "IPython"):
-        monkeypatch.setitem(sys.modules, module, None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    jupyter = SimpleNamespace(get_ipython=lambda: None)
+    monkeypatch.setitem(sys.modules, "IPython", jupyter)
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", jupyter)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with warnings.catch_warnings(record=True) as caught:  # tqdm would catch errors
+        warnings.simplefilter("always")
         quick(verbose=1).fit(*data)
+    assert not caught
     assert "DigitMLPClassifier: 100%" in capfd.readouterr().err

@@ -552,6 +552,7 @@ def training_sets(draw):
 
 
 @both_infinities
+@pytest.mark.filterwarnings("ignore:X has values from:UserWarning")
 @settings(max_examples=15)
 @given(drawn=training_sets())
 def test_any_training_set_is_learned_correctly_or_refused(drawn):
