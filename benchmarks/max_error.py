@@ -35,9 +35,12 @@ def of_images(images, labels):
 
 
 def of_page(page):
-    """The same of each digit that is read; "nothing" if there is no digit."""
+    """The same of each digit that is read; "nothing" if there is no digit.
+
+    The confidence is 0 where the digit is unsure for all `MAX_ERRORS`.
+    """
     rows = {}
-    for digit in read_digits(page["file"], min_confidence=0):
+    for digit in read_digits(page["file"], max_error=MAX_ERRORS[0]):
         rows.setdefault(digit.row, []).append(digit)
     rows = [rows[row] for row in sorted(rows)]
     texts = ["".join(str(digit.label) for digit in row) for row in rows]
@@ -47,10 +50,10 @@ def of_page(page):
             right = page["rows"][i][a] == texts[j][b]
             outcomes[j][b] = "right" if right else "wrong"
     return [
-        (digit.confidence, outcome)
+        (digit.confidence if digit.status == "ok" else 0.0, outcome)
         for row, own in zip(rows, outcomes, strict=True)
         for digit, outcome in zip(row, own, strict=True)
-        if digit.status == "ok"
+        if digit.status != "cut"
     ]
 
 

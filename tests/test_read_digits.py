@@ -209,7 +209,7 @@ def test_status_unsure_below_min_confidence(page, reading):
     assert "?" not in read_digits(page.image, min_confidence=0).text
 
 
-def test_max_error(page):
+def test_max_error(page, mnist):
     levels = []
     for max_error in (0.02, 0.01, 0.005):
         digits = read_digits(page.image, max_error=max_error).digits
@@ -217,6 +217,15 @@ def test_max_error(page):
         unsure = [d.confidence for d in digits if d.status == "unsure"]
         assert all(confidence < levels[-1] for confidence in unsure)
     assert levels == sorted(levels)
+    # Where most digits are doubtful, certain ones are unsure, too.
+    X, _ = mnist
+    confidence = load_digit_reader().predict_proba(X).max(axis=1)
+    chosen = np.r_[np.argsort(confidence)[:5], confidence.argmax()]
+    digits = [np.pad(X[index].reshape(28, 28), 6) for index in chosen]
+    image = 1 - np.kron(np.hstack(digits) / 255, np.ones((3, 3)))
+    reading = read_digits(image, max_error=0.02)
+    assert reading.digits[-1].confidence > 0.98
+    assert reading.digits[-1].status == "unsure"
 
 
 @pytest.mark.parametrize("max_error", [0.02, 0.01])
