@@ -121,9 +121,11 @@ class DigitMLPClassifier(
         :class:`~skdigits.augmentation.RandomDistortion`. Validation images are not
         distorted. None for no distortion.
 
-    rescale : float, default=None
-        Positive factor that the network applies to `X`. With ``1 / 255``, images of
-        dtype uint8 need no float copy, neither to fit nor to predict.
+    rescale : float or 'max', default=None
+        Positive factor that the network applies to `X`, so that images of dtype uint8
+        need no float copy, neither to fit nor to predict. 'max' is 1 divided by the
+        maximum absolute value of `X` in the first call of `fit` or `partial_fit`.
+        None for no factor.
 
     batch_size : int or 'auto', default=32
         Number of rows per step. 'auto' is 200, or all rows if there are fewer.
@@ -318,7 +320,11 @@ class DigitMLPClassifier(
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "ema": [Interval(Real, 0, 1, closed="neither"), None],
         "augment": [RandomDistortion, None],
-        "rescale": [Interval(Real, 0, None, closed="neither"), None],
+        "rescale": [
+            StrOptions({"max"}),
+            Interval(Real, 0, None, closed="neither"),
+            None,
+        ],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -364,7 +370,7 @@ class DigitMLPClassifier(
         label_smoothing: float = 0.0,
         ema: float | None = None,
         augment: RandomDistortion | None = None,
-        rescale: float | None = None,
+        rescale: float | Literal["max"] | None = None,
         batch_size: int | Literal["auto"] = 32,
         learning_rate: Literal[
             "constant", "cosine", "flat_cosine", "invscaling", "adaptive"

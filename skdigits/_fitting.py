@@ -192,6 +192,8 @@ def _network_to_train(estimator: Any, X: Any, resuming: bool) -> Network:
         double = X.dtype.newbyteorder("=") == np.float64
         dtype = "float64" if double else "float32"
     rescale = estimator.rescale
+    if rescale == "max":
+        rescale = estimator._rescale if resuming else _factor_of_max(X)
     network = Network(
         n_features=X.shape[1],
         hidden_layer_sizes=sizes,
@@ -206,6 +208,13 @@ def _network_to_train(estimator: Any, X: Any, resuming: bool) -> Network:
     if resuming:
         _check_same_network(fitted_network(estimator), network)
     return network
+
+
+def _factor_of_max(X: Any) -> float | None:
+    """Factor that scales the maximum absolute value of X to 1; None without one."""
+    largest = max(abs(float(X.min())), abs(float(X.max())))
+    factor = 1 / largest if largest else np.inf
+    return factor if 0 < factor < np.inf else None
 
 
 def _check_same_network(fitted: Network, network: Network) -> None:
