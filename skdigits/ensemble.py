@@ -100,9 +100,10 @@ class DistortionAveragingClassifier(
     >>> from skdigits.augmentation import RandomDistortion
     >>> from skdigits.ensemble import DistortionAveragingClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> distortion = RandomDistortion(translation=0.5, elastic_sigma=2, elastic_std=0.3)
-    >>> clf = DigitMLPClassifier(augment=distortion, max_iter=20, random_state=0)
-    >>> averaging = DistortionAveragingClassifier(clf, distortion, random_state=0)
+    >>> clf = DigitMLPClassifier(
+    ...     augment=RandomDistortion(), max_iter=20, random_state=0
+    ... )
+    >>> averaging = DistortionAveragingClassifier(clf, random_state=0)
     >>> averaging.fit(X, y).score(X, y) > 0.9
     True
     """

@@ -265,7 +265,7 @@ def test_get_params_set_params_and_clone():
     clf = DigitMLPClassifier(augment=RandomDistortion(), random_state=0)
     clf.set_params(augment__rotation=3)
     assert clf.augment.rotation == 3
-    assert clf.get_params()["augment__elastic_std"] == 1.1
+    assert clf.get_params()["augment__shear"] == 0.2
     copied = clone(clf)
     assert copied.augment is not clf.augment
     assert copied.augment.rotation == 3

@@ -27,7 +27,8 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
     """Random affine and elastic distortions of images.
 
     With ``DigitMLPClassifier(augment=RandomDistortion())``, every image is distorted
-    differently in every epoch. The defaults are for MNIST's digits of 28 x 28 pixels.
+    differently in every epoch. The defaults are those for MNIST's digits of 28 x 28
+    pixels; parameters in pixels are scaled to the size of other images.
 
     Parameters
     ----------
@@ -43,18 +44,19 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
         Maximum change of size, in [0, 1). Height and width are multiplied by
         independent factors, uniform in ``[1 - scale, 1 + scale]``.
 
-    translation : float, default=1.0
+    translation : float, default=None
         Maximum shift along each axis in pixels, in [0, 1000]. Uniform in
-        ``[-translation, translation]``.
+        ``[-translation, translation]``. If None, 1/28 of the image's height.
 
-    elastic_sigma : float, default=5.0
+    elastic_sigma : float, default=None
         Smoothness of the elastic displacements in pixels, in [0.5, 1000]: they resemble
         noise smoothed by a Gaussian of this standard deviation. The correlation at a
-        distance of d pixels is ``exp(-d**2 / (4 * elastic_sigma**2))``.
+        distance of d pixels is ``exp(-d**2 / (4 * elastic_sigma**2))``. If None, 5/28
+        of the image's height.
 
-    elastic_std : float, default=1.1
+    elastic_std : float, default=None
         Standard deviation of the elastic displacements along each axis in pixels, in
-        [0, 1000].
+        [0, 1000]. If None, 1.1/28 of the image's height.
 
     final_strength : float, default=0.4
         Factor on all of the above at the end of `fit`, in [0, 1]. It decays linearly
@@ -91,8 +93,9 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
     >>> from skdigits import DigitMLPClassifier
     >>> from skdigits.augmentation import RandomDistortion
     >>> X, y = load_digits(return_X_y=True)
-    >>> distortion = RandomDistortion(translation=0.5, elastic_sigma=2, elastic_std=0.3)
-    >>> clf = DigitMLPClassifier(augment=distortion, max_iter=20, random_state=0)
+    >>> clf = DigitMLPClassifier(
+    ...     augment=RandomDistortion(), max_iter=20, random_state=0
+    ... )
     >>> clf.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -103,9 +106,9 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
         "rotation": [Interval(Real, 0, 180, closed="both")],
         "shear": [Interval(Real, 0, 10, closed="both")],
         "scale": [Interval(Real, 0, 1, closed="left")],
-        "translation": [Interval(Real, 0, 1000, closed="both")],
-        "elastic_sigma": [Interval(Real, 0.5, 1000, closed="both")],
-        "elastic_std": [Interval(Real, 0, 1000, closed="both")],
+        "translation": [Interval(Real, 0, 1000, closed="both"), None],
+        "elastic_sigma": [Interval(Real, 0.5, 1000, closed="both"), None],
+        "elastic_std": [Interval(Real, 0, 1000, closed="both"), None],
         "final_strength": [Interval(Real, 0, 1, closed="both")],
         "image_shape": ["array-like", None],
     }
@@ -115,9 +118,9 @@ class RandomDistortion(DocLinkMixin, BaseEstimator):
         rotation: float = 12.0,
         shear: float = 0.2,
         scale: float = 0.15,
-        translation: float = 1.0,
-        elastic_sigma: float = 5.0,
-        elastic_std: float = 1.1,
+        translation: float | None = None,
+        elastic_sigma: float | None = None,
+        elastic_std: float | None = None,
         final_strength: float = 0.4,
         image_shape: tuple[int, int] | None = None,
     ) -> None:

@@ -13,9 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from sklearn.base import clone
 
 # Fraction of the variance of an elastic field, along each axis, that its waves have.
 _VARIANCE_FRACTION = 0.999
+
+# Parameters in pixels for images of 28 pixels, which are scaled to other heights. They
+# were chosen on MNIST.
+_STRENGTHS_AT_28 = {"translation": 1.0, "elastic_sigma": 5.0, "elastic_std": 1.1}
+# `elastic_sigma` is at least this number of pixels.
+_MIN_SIGMA = 0.5
 
 
 class Distortion:
@@ -47,11 +54,17 @@ class Distortion:
 
     def __init__(self, strengths: Any, n_features: int, dtype: DTypeLike) -> None:
         strengths._validate_params()
-        self._strengths = strengths
         self.image_shape = _check_image_shape(strengths.image_shape, n_features)
+        scaled = {
+            name: at_28 * (self.image_shape[0] / 28)
+            for name, at_28 in _STRENGTHS_AT_28.items()
+            if getattr(strengths, name) is None
+        }
+        self._strengths = strengths = clone(strengths).set_params(**scaled)
         self.dtype = np.dtype(dtype)
         elastic = strengths.elastic_std > 0
-        self.elastic_sigma = float(strengths.elastic_sigma) if elastic else None
+        sigma = max(float(strengths.elastic_sigma), _MIN_SIGMA)
+        self.elastic_sigma = sigma if elastic else None
         self.terms = terms_of(self.image_shape, self.elastic_sigma, self.dtype.name)
 
     def coefficients(
