@@ -8,7 +8,7 @@ import importlib
 
 from skdigits._version import __version__ as __version__
 
-__all__ = ["DigitMLPClassifier", "fit_together"]
+__all__ = ["DigitMLPClassifier", "fit_together", "make_accurate_classifier"]
 
 _SUBPACKAGES = {
     "augmentation",
@@ -32,6 +32,10 @@ def __getattr__(name):
         from skdigits._together.backend import fit_together
 
         return fit_together
+    if name == "make_accurate_classifier":
+        from skdigits._recipe import make_accurate_classifier
+
+        return make_accurate_classifier
     if name in _SUBPACKAGES:
         return importlib.import_module(f"skdigits.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

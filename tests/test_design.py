@@ -66,6 +66,7 @@ FOLDERS = [
     "datasets",
     "images",
     "pretrained",
+    "_recipe",
     "_classifier",
     "_keras_names",
     "_fitting",
