@@ -47,9 +47,10 @@ def fit_together() -> Iterator[None]:
     TensorFlow programs, which is faster than one program per fit. Results equal those
     of separate fits up to rounding, and repeat exactly.
 
-    A network is trained alone if it has `callbacks`, `batch_norm`, `augment`,
-    `warm_start`, dropout of the input, no hidden layer or an optimizer that is not
-    elementwise. So it is in `partial_fit` and in a fit outside of
+    A network has a program of its own if it has `batch_norm`, `augment`, dropout of
+    the input or an optimizer that is not elementwise; several of these networks are
+    trained at a time, in threads. A network is trained alone if it has `callbacks`,
+    `warm_start` or no hidden layer, in `partial_fit`, and in a fit outside of
     :class:`joblib.Parallel`. Other estimators are fitted one after the other.
 
     The `n_jobs` of functions inside the context is ignored, except that with

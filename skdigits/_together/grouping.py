@@ -130,9 +130,11 @@ def _split(keras, tasks, n_threads, n_groups):
     share rows. The program of a single task has less to do in a step, and several can
     run at a time.
     """
-    packing = _pack(tasks)
     alone = _parts(keras, tasks, [[number] for number in range(len(tasks))])
     _share_programs(keras, [group for group, _ in alone])
+    if _needs_own_program(choose_optimizer(keras, tasks[0].params)[0], tasks[0]):
+        return alone
+    packing = _pack(tasks)
     forms = [alone]
     if packing.n_row_groups < len(tasks):
         shape = _shape_of_group(tasks[0], packing, n_groups)
@@ -238,23 +240,26 @@ def _without_rows(tasks):
 
 
 def can_be_grouped(task):
-    """Whether a task can be trained together with others."""
+    """Whether a task can be trained with others, or at the same time in a thread."""
     params = task.params
-    alone = (
-        params.callbacks
-        or params.warm_start
-        or task.distortion is not None
-        or task.network.batch_norm
-        or not task.network.hidden_layer_sizes
-        or any(task.network.dropout[:1])  # of the input, which then differs
-    )
-    if alone:
+    if params.callbacks or params.warm_start or not task.network.hidden_layer_sizes:
         return False
     try:
-        optimizer, _ = choose_optimizer(load_keras(), params)
+        choose_optimizer(load_keras(), params)
     except (TypeError, ValueError):
         return False  # training it alone raises the error
-    return optimizer.elementwise and not optimizer.clips_globally
+    return True
+
+
+def _needs_own_program(optimizer, task):
+    """Whether a task cannot be trained by one program with others."""
+    return (
+        task.distortion is not None
+        or task.network.batch_norm
+        or any(task.network.dropout[:1])  # of the input, which then differs
+        or not optimizer.elementwise
+        or optimizer.clips_globally
+    )
 
 
 def _group_key(keras, task):
@@ -263,6 +268,7 @@ def _group_key(keras, task):
     batch_size = effective_batch_size(task.params, data.n_samples)
     return (
         _program_key(keras, task, data.X),
+        _needs_own_program(choose_optimizer(keras, task.params)[0], task),
         dataclasses.replace(network, hidden_layer_sizes=(), dropout=()),
         len(network.hidden_layer_sizes),
         task.params.max_iter,

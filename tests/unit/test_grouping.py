@@ -130,11 +130,23 @@ def test_networks_that_are_trained_alone():
     for params in (
         {"callbacks": [keras.callbacks.History()]},
         {"warm_start": True},
+        {"sizes": ()},
+    ):
+        assert not can_be_grouped(make_task(**params))
+
+
+def test_networks_that_need_their_own_programs():
+    import keras
+
+    for params in (
         {"batch_norm": True},
+        {"dropout": (0.1, 0.0)},
         {"solver": keras.optimizers.Lamb()},
         {"solver": keras.optimizers.Adam(global_clipnorm=1.0)},
     ):
-        assert not can_be_grouped(make_task(**params))
+        tasks = [make_task(sizes=(n,), **params) for n in (2, 3)]
+        assert all(can_be_grouped(task) for task in tasks)
+        assert len(make_groups(tasks, 1)) == 2
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
