@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo mnist pretrained test test-anywhere coverage lint format \
-  test-oldest bench docs test-docs clean
+  test-oldest bench docs test-docs release clean
 
 # Each worker needs about 1.5 GB, for TensorFlow and compiled programs, and has a core
 # of its own: more threads of BLAS would slow the others down.
@@ -60,8 +60,11 @@ docs: $(VENV)/installed-docs  ## Build the documentation, a few minutes, into do
 test-docs: docs $(VENV)/installed-test-docs  ## Build it, and test every page in Chromium
 	$(BIN)/python -m pytest docs/tests
 
+release: $(VENV)/installed-release $(VENV)/installed-test  ## Build and check the last commit, into dist; uploads nothing
+	$(BIN)/python tools/release.py
+
 clean:  ## Remove the output of the other targets
-	rm -rf .venv .venv-oldest demo mnist docs/_build docs/api docs/api.rst docs/gallery
+	rm -rf .venv .venv-oldest demo mnist dist docs/_build docs/api docs/api.rst docs/gallery
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

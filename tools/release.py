@@ -1,0 +1,82 @@
+"""Build the sdist and the wheel of the last commit, and check them: `make release`.
+
+They are built twice, in folders with other names, file orders and permissions, and must
+be equal byte for byte. All files have the time of the commit. The wheel is built from the
+sdist, and some tests run in the unpacked sdist. The results are in the folder `dist`.
+Nothing is uploaded.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DIST = ROOT / "dist"
+# Tests of the unpacked sdist: files of earlier releases, and algorithms without a fit.
+QUICK_TESTS = ["tests/unit", "tests/test_golden_files.py"]
+
+
+def run(*command, **settings):
+    """Run a command in the project's folder, and exit if it fails."""
+    print("+", *command, flush=True)
+    done = subprocess.run(command, **{"cwd": ROOT, **settings})
+    if done.returncode:
+        sys.exit(f"error: the command failed with status {done.returncode}")
+
+
+def git(*arguments):
+    """Output of a git command."""
+    return subprocess.check_output(["git", *arguments], cwd=ROOT, text=True).strip()
+
+
+def build(archive, folder, permissions, reverse):
+    """Build from a tar file in a new folder; return the content of each file built."""
+    with tarfile.open(archive) as files:
+        members = [member for member in files if member.isfile()]
+        for member in sorted(members, key=lambda m: m.name, reverse=reverse):
+            member.mode &= permissions
+            files.extract(member, folder, filter="data")
+    time = {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct")}
+    run(sys.executable, "-m", "build", cwd=folder, env=os.environ | time)
+    return {path.name: path.read_bytes() for path in (folder / "dist").iterdir()}
+
+
+def build_twice(folder):
+    """Build twice in a folder; return the content of each file built."""
+    archive = folder / "commit.tar"
+    run("git", "archive", "--output", archive, "HEAD")
+    built = build(archive, folder / "one", permissions=0o755, reverse=False)
+    again = build(archive, folder / "the other", permissions=0o700, reverse=True)
+    if built != again:
+        names = sorted(n for n in {*built, *again} if built.get(n) != again.get(n))
+        sys.exit(f"error: the second build differs in {', '.join(names)}")
+    return built
+
+
+def main():
+    """Build, check and test."""
+    if changes := git("status", "--porcelain"):
+        sys.exit(f"error: commit or remove these files first:\n{changes}")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        built = build_twice(folder)
+        shutil.rmtree(DIST, ignore_errors=True)
+        DIST.mkdir()
+        for name, content in built.items():
+            (DIST / name).write_bytes(content)
+        [wheel], [sdist] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+        run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+        run(sys.executable, "-m", "check_wheel_contents", wheel)
+        with tarfile.open(sdist) as files:
+            files.extractall(folder, filter="data")
+        unpacked = folder / sdist.name.removesuffix(".tar.gz")
+        run(sys.executable, "-m", "pytest", "-q", *QUICK_TESTS, cwd=unpacked)
+    print(*sorted(DIST.iterdir()), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
