@@ -1,9 +1,9 @@
 """Build the sdist and the wheel of the last commit, and check them: `make release`.
 
 They are built twice, in folders with other names, file orders and permissions, and must
-be equal byte for byte. All files have the time of the commit. The wheel is built from the
-sdist, and some tests run in the unpacked sdist. The results are in the folder `dist`.
-Nothing is uploaded.
+be equal byte for byte. All files have the time of the commit. The wheel is built from
+the sdist, and some tests run in the unpacked sdist. The results are in the folder
+`dist`. Nothing is uploaded.
 """
 
 import os
