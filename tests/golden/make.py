@@ -25,6 +25,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skdigits
 from skdigits import DigitMLPClassifier
+from skdigits.augmentation import RandomDistortion
+from skdigits.ensemble import DistortionAveragingClassifier
 
 PACKAGES = ["joblib", "keras", "numpy", "scikit-learn", "skops", "tensorflow"]
 
@@ -38,12 +40,22 @@ def small(**params):
 def models(X, y):
     """A fitted model of each kind, by name."""
     binary = np.where(y < 5, "low", "high")
+    distortion = RandomDistortion(
+        translation=0.5, elastic_sigma=2, elastic_std=0.3, image_shape=(4, 8)
+    )
+    averaged = DistortionAveragingClassifier(
+        small(rescale=1 / 16, augment=distortion),
+        distortion,
+        n_copies=2,
+        random_state=0,
+    )
     return {
         "ten_classes": small(rescale=1 / 16).fit(X, y),
         "two_strings": small(activation="tanh", early_stopping=True).fit(X, binary),
         "batch_norm": small(batch_norm=True, dropout=0.1, dtype="float64").fit(X, y),
         "warm_start": small(warm_start=True, ema=0.9).fit(X, y),
         "pipeline": make_pipeline(StandardScaler(), small()).fit(X, y),
+        "averaged": averaged.fit(X, y),
     }
 
 
