@@ -700,7 +700,7 @@ class DigitMLPClassifier(
     def _logits(self, X: MatrixLike) -> NDArray[Any]:
         check_is_fitted(self)
         X = check_images(self, X, reset=False)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             Z = inference.logits(
                 X, self.coefs_, self.intercepts_, self._activation, self._rescale
             )

@@ -131,22 +131,24 @@ def log_proba(Z: Array, out_activation: str) -> Array:
     With "logistic", the only column of Z is the log-odds of the second of two
     classes. With "softmax", Z has one column per class.
     """
-    if out_activation == "logistic":
-        both: Array = np.hstack([Z, -Z])
-        return -np.logaddexp(0, both)
-    Z = Z - Z.max(axis=1, keepdims=True)
-    Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
-    return Z
+    with np.errstate(under="ignore"):  # even where `numpy.seterr` makes it an error
+        if out_activation == "logistic":
+            both: Array = np.hstack([Z, -Z])
+            return -np.logaddexp(0, both)
+        Z = Z - Z.max(axis=1, keepdims=True)
+        Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
+        return Z
 
 
 def proba(Z: Array, out_activation: str) -> Array:
     """Class probabilities, (n_samples, n_classes), from logits as in `log_proba`."""
-    if out_activation == "logistic":
-        log_P = log_proba(Z, out_activation)
-        return np.exp(log_P)
-    P: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
-    P /= P.sum(axis=1, keepdims=True)
-    return P
+    with np.errstate(under="ignore"):
+        if out_activation == "logistic":
+            log_P = log_proba(Z, out_activation)
+            return np.exp(log_P)
+        P: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        return P
 
 
 def class_index(Z: Array, out_activation: str) -> Array:

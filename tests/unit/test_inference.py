@@ -118,6 +118,15 @@ def test_probabilities_are_consistent(out_activation, data):
     np.testing.assert_array_equal(chosen, P.max(axis=1))
 
 
+@pytest.mark.parametrize("out_activation", ["logistic", "softmax"])
+def test_underflow_is_not_an_error_with_seterr_raise(out_activation):
+    Z = np.array([[1000.0, 0, 5][: 1 if out_activation == "logistic" else 3]])
+    with np.errstate(all="raise"):
+        P = proba(Z, out_activation)
+        log_proba(Z, out_activation)
+    assert sorted(P[0])[-2:] == [0, 1]
+
+
 @given(some_logits("logistic"))
 def test_two_classes_are_a_softmax_over_zero_and_the_logit(Z):
     both = np.hstack([np.zeros_like(Z), Z])
