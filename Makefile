@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo mnist pretrained test test-anywhere coverage lint format \
-  test-oldest bench docs test-docs release clean
+  test-oldest test-tools bench docs test-docs release clean
 
 # Each worker needs about 1.5 GB, for TensorFlow and compiled programs, and has a core
 # of its own: more threads of BLAS would slow the others down.
@@ -50,6 +50,9 @@ format: $(VENV)/installed-lint  ## Apply what lint would change
 # The oldest versions that pyproject.toml allows, resolved by uv.
 test-oldest: .venv-oldest/installed  ## Run the test suite on the oldest dependencies
 	.venv-oldest/bin/python -m pytest $(IN_PARALLEL)
+
+test-tools: $(VENV)/installed-test $(VENV)/installed-tools  ## Run the guide to other tools, which it installs
+	$(BIN)/python -m pytest tests/test_other_tools.py
 
 bench: $(VENV)/installed-bench  ## Compare with other libraries, about an hour; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks --all --write docs/benchmarks.md

@@ -14,7 +14,7 @@ from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
 from PIL import Image
 from sklearn.base import BaseEstimator
-from utils import code_and_output
+from utils import assert_same_text, code_and_output
 
 import skdigits
 
@@ -31,12 +31,13 @@ MODULES = [
 ROOT = Path(skdigits.__file__).parents[1]
 README = ROOT / "README.md"
 IMAGES = ROOT / "docs" / "images"
-# The guide to clusters runs in test_backends.py, which has some.
+# The guide to clusters runs in test_backends.py, which has some; that to other tools in
+# test_other_tools.py.
 PAGES = sorted(
     page
     for folder in ("docs", "docs/guide")
     for page in ROOT.glob(f"{folder}/*.md")
-    if page.stem != "clusters"
+    if page.stem not in ("clusters", "other-tools")
 )
 
 # Pages that import these are skipped where they are not installed.
@@ -139,7 +140,7 @@ def like_a_clone(tmp_path, monkeypatch):
 @pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
 def test_readme_examples_print_and_draw_what_it_shows(like_a_clone, capsys):
     pytest.importorskip("matplotlib.pyplot")
-    blocks = code_and_output(README)
+    blocks = code_and_output(README.read_text("utf-8"))
     assert len(blocks) >= 4
     assert len(blocks[0][0].splitlines()) <= 8
     namespace = {}
@@ -154,21 +155,10 @@ def test_readme_examples_print_and_draw_what_it_shows(like_a_clone, capsys):
     assert abs(drawn - shown).mean() < 3  # of 255: fonts may differ
 
 
-def assert_same_text(printed, shown):
-    """Assert that texts are equal, and decimal numbers close: training rounds."""
-    number = r"\d+\.\d+"
-    parts, expected = re.split(number, printed.strip()), re.split(number, shown.strip())
-    assert parts == expected
-    numbers, wanted = re.findall(number, printed), re.findall(number, shown)
-    np.testing.assert_allclose(
-        [float(n) for n in numbers], [float(n) for n in wanted], atol=0.03
-    )
-
-
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_prints_what_it_shows(page, like_a_clone, capsys):
-    blocks = code_and_output(page)
+    blocks = code_and_output(page.read_text("utf-8"))
     for module in NOT_EVERYWHERE:
         if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b, _ in blocks):
             pytest.importorskip(module, reason=f"the page needs {module}")

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import numpy as np
+
 
 def run_python(*arguments, env=None, **settings):
     """Run a fresh Python; returns what it wrote to stdout and stderr as text.
@@ -36,10 +38,21 @@ def run_python(*arguments, env=None, **settings):
 
 def code_blocks(page):
     """The Python code of a Markdown file, one text for each block."""
-    return [code for code, _ in code_and_output(page)]
+    return [code for code, _ in code_and_output(page.read_text("utf-8"))]
 
 
-def code_and_output(page):
-    """The Python code of each block, and the output that the page shows after it."""
+def code_and_output(text):
+    """The Python code of each block in Markdown, and the output shown after it."""
     block = r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?"
-    return re.findall(block, page.read_text("utf-8"), re.DOTALL)
+    return re.findall(block, text, re.DOTALL)
+
+
+def assert_same_text(printed, shown, atol=0.03):
+    """Assert that texts are equal, and decimal numbers close: training rounds."""
+    number = r"\d+\.\d+"
+    parts, expected = re.split(number, printed.strip()), re.split(number, shown.strip())
+    assert parts == expected
+    numbers, wanted = re.findall(number, printed), re.findall(number, shown)
+    np.testing.assert_allclose(
+        [float(n) for n in numbers], [float(n) for n in wanted], atol=atol
+    )
