@@ -17,16 +17,20 @@ _MIN_HEIGHT = 0.22
 _MIN_SHARE = 0.02
 _EDGE = 0.1
 
+# A first row or column is text if this share of its cells has ink that is not a digit,
+# and other cells have it more rarely.
+_MIN_TEXT = 0.6
+
 # Row and column of a cell.
 Place = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class CellInk:
-    """The digits of a cell from left to right, and whether it has other ink."""
+    """The digits of a cell from left to right, and the number of other components."""
 
     digits: list[Window]
-    has_other: bool
+    n_other: int
 
 
 def find_cell_digits(table: FlatTable) -> dict[Place, CellInk]:
@@ -50,10 +54,10 @@ def find_cell_digits(table: FlatTable) -> dict[Place, CellInk]:
         highest = max(lengths(strokes.boxes[label])[0] for label in chain)
         if highest >= _MIN_HEIGHT * min(heights[row], widths[column]):
             digits, _, left = read_line(strokes, chain, labels)
-            cells[row, column] = CellInk(digits, left > 0)
+            cells[row, column] = CellInk(digits, left)
     for place in np.ndindex(len(heights), len(widths)):
         if place not in cells and _share_of_ink(table, place) > _MIN_SHARE:
-            cells[place] = CellInk([], True)
+            cells[place] = CellInk([], 1)
     return cells
 
 
@@ -66,3 +70,24 @@ def _share_of_ink(table: FlatTable, place: Place) -> float:
         margin = _EDGE * (stop - start)
         inner.append(slice(round(start + margin), round(stop - margin)))
     return float(table.mask[tuple(inner)].mean())
+
+
+def clear_text(cells: dict[Place, CellInk], shape: tuple[int, int]) -> None:
+    """Remove the digits of a first row or column of text, such as names of columns."""
+    first_row = [(0, column) for column in range(shape[1])]
+    first_column = [(row, 0) for row in range(shape[0])]
+    for heading in (first_row, first_column):
+        inside = [place for place in heading if place in cells]
+        others = [place for place in cells if place not in heading]
+        if (
+            _share_of_text(cells, inside)
+            >= _MIN_TEXT
+            > 3 * _share_of_text(cells, others)
+        ):
+            cells |= dict.fromkeys(inside, CellInk([], 1))
+
+
+def _share_of_text(cells: dict[Place, CellInk], places: list[Place]) -> float:
+    """Share of cells with ink that is not a digit; 0 if there are less than two."""
+    text = [cells[place].n_other > 0 for place in places]
+    return float(np.mean(text)) if len(text) > 1 else 0.0

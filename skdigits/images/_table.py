@@ -1,16 +1,18 @@
 """Read the numbers of a ruled table."""
 
 from numbers import Integral
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from skdigits.images._boxes import FloatImage
-from skdigits.images._cells import find_cell_digits
+from skdigits.images._cells import CellInk, Place, clear_text, find_cell_digits
 from skdigits.images._errors import GridNotFoundError, TableShapeError
 from skdigits.images._flat_table import flatten
-from skdigits.images._grid import Grid, find_grids
+from skdigits.images._grid import Grid
+from skdigits.images._grid_search import find_grids, line_ink
 from skdigits.images._loading import ImageLike, load_page
+from skdigits.images._preview import to_preview
 from skdigits.images._read import check_min_confidence, classify
 from skdigits.images._resampling import resize, shrink
 from skdigits.images._table_reading import TableCell, TableReading
@@ -25,17 +27,37 @@ _Text: TypeAlias = tuple[str, float, Literal["empty", "ok", "unsure"]]
 _EMPTY: _Text = ("", 1.0, "empty")
 
 
+@overload
+def read_table(
+    image: ImageLike,
+    *,
+    shape: tuple[int, int] | None = ...,
+    tables: Literal["largest"] = ...,
+    estimator: Any = ...,
+    min_confidence: float = ...,
+) -> TableReading: ...
+@overload
+def read_table(
+    image: ImageLike,
+    *,
+    shape: tuple[int, int] | None = ...,
+    tables: Literal["all"],
+    estimator: Any = ...,
+    min_confidence: float = ...,
+) -> list[TableReading]: ...
 def read_table(
     image: ImageLike,
     *,
     shape: tuple[int, int] | None = None,
+    tables: Literal["largest", "all"] = "largest",
     estimator: Any = None,
     min_confidence: float = 0.6,
-) -> TableReading:
+) -> TableReading | list[TableReading]:
     """Read the numbers of a photographed or scanned table with ruled lines.
 
     Finds the largest grid of the image, flattens perspective and slight curl, and reads
-    each cell. The boxes of a form are a table of one row.
+    each cell. The boxes of a form are a table of one row. Merged cells, and a first row
+    or column of text, have no digits.
 
     Parameters
     ----------
@@ -45,6 +67,8 @@ def read_table(
     shape : tuple of int, default=None
         Number of rows and of columns. Faint lines are found more reliably if it is
         given. None if it is not known.
+    tables : {"largest", "all"}, default="largest"
+        Whether to read the largest table of the image or all.
     estimator : estimator instance, default=None
         Fitted classifier, see :func:`read_digits`. None for the classifier of
         :func:`skdigits.pretrained.load_digit_reader`.
@@ -53,25 +77,27 @@ def read_table(
 
     Returns
     -------
-    TableReading
-        The text, confidence and status of each cell, and its corners in the image.
+    TableReading or list of TableReading
+        The text, confidence and status of each cell, and its corners in the image. For
+        "all", a list of the tables from top to bottom.
 
     Raises
     ------
     GridNotFoundError
         If no grid is found, or if its lines are too faint.
     TableShapeError
-        If the largest grid has another shape than `shape`.
+        If no grid has the given shape.
     ImageError
         If the image cannot be read, see :func:`load_image`.
     ValueError
-        If `shape`, `estimator` or `min_confidence` is invalid.
+        If `shape`, `tables`, `estimator` or `min_confidence` is invalid.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
     See Also
     --------
     read_digits : Read the digits of a page without a grid.
+    skdigits.plotting.TableReadingDisplay : Plot a reading on its image.
 
     Examples
     --------
@@ -85,27 +111,61 @@ def read_table(
     """
     check_min_confidence(min_confidence)
     _check_shape(shape)
+    if tables not in ("largest", "all"):
+        raise ValueError(f"tables must be 'largest' or 'all'. Got {tables!r} instead.")
     grey, original = load_page(image, _MAX_WORKING_PIXELS)
     grey = _to_working_size(grey)
     expected = None if shape is None else (int(shape[0]), int(shape[1]))
-    crossings = _find(grey, expected).crossings()
-    table = flatten(grey, crossings)
-    found = find_cell_digits(table)
-    images = [digit.image for ink in found.values() for digit in ink.digits]
+    readings = [
+        _read(grey, grid, original, estimator, min_confidence)
+        for grid in _find(grey, expected, tables)
+    ]
+    return readings[0] if tables == "largest" else readings
+
+
+def _read(
+    grey: FloatImage,
+    grid: Grid,
+    shape: tuple[int, int],
+    estimator: Any,
+    min_confidence: float,
+) -> TableReading:
+    """Read the cells of a grid, of which the original image has a shape."""
+    crossings = grid.crossings()
+    cells = find_cell_digits(flatten(grey, crossings))
+    clear_text(cells, grid.shape)
+    for rows, columns in grid.merged():
+        _clear(cells, rows, columns)
+    images = [digit.image for ink in cells.values() for digit in ink.digits]
     labels, probabilities = classify(images, estimator)
     read = iter(zip(labels, probabilities.max(axis=1, initial=0), strict=True))
-    size = len(table.rows) - 1, len(table.columns) - 1
-    texts = dict.fromkeys(np.ndindex(size), _EMPTY) | {
-        place: _text([next(read) for _ in ink.digits], ink.has_other, min_confidence)
-        for place, ink in found.items()
+    texts = dict.fromkeys(np.ndindex(grid.shape), _EMPTY) | {
+        place: _text([next(read) for _ in ink.digits], ink.n_other, min_confidence)
+        for place, ink in cells.items()
     }
-    scale = np.divide(original, grey.shape)
-    corners = np.round((crossings + 0.5) * scale - 0.5, 1)
-    cells = [
-        TableCell(row, column, _corners(corners, row, column), *texts[row, column])
-        for row, column in np.ndindex(size)
+    corners = (crossings + 0.5) * np.divide(shape, grey.shape) - 0.5
+    return TableReading(
+        [
+            TableCell(row, column, _corners(corners, row, column), *texts[row, column])
+            for row, column in np.ndindex(grid.shape)
+        ],
+        grid.shape,
+        shape,
+        to_preview(grey),
+    )
+
+
+def _clear(cells: dict[Place, CellInk], rows: slice, columns: slice) -> None:
+    """Replace the digits of merged cells by ink that is not a digit, in the first."""
+    inside = [
+        (row, column)
+        for row, column in cells
+        if rows.start <= row < rows.stop and columns.start <= column < columns.stop
     ]
-    return TableReading(cells, size)
+    for place in inside:
+        del cells[place]
+    if inside:
+        cells[rows.start, columns.start] = CellInk([], 1)
 
 
 def _check_shape(shape: Any) -> None:
@@ -131,27 +191,40 @@ def _to_working_size(grey: FloatImage) -> FloatImage:
     return resize(grey, tuple(max(1, round(side * scale)) for side in grey.shape))
 
 
-def _find(grey: FloatImage, shape: tuple[int, int] | None) -> Grid:
-    """The largest grid with two cells, or with the given shape."""
-    found = []
-    for grid in find_grids(grey):
-        certain = grid.certain()
-        table = min(certain.shape) > 0 and max(certain.shape) > 1
-        if certain.shape == shape or (shape is None and table):
-            return certain
-        if table:
-            found.append(grid)
-    for grid in found:  # empty without a shape
-        if shape is not None and (chosen := grid.with_shape(*shape)) is not None:
-            return chosen
-    if shape is not None and found:
-        rows, columns = found[0].certain().shape
-        raise TableShapeError(
-            f"The table does not have the given shape. Expected {shape[0]} rows and "
-            f"{shape[1]} columns. Found a grid of {rows} rows and {columns} columns. "
-            "Correct shape, or pass None to read the table as it is found."
-        )
-    faint = any(max(g.certain().shape) > 1 for g in find_grids(grey, faint=True))
+def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
+    """The largest grid, or all, with two cells or the given shape."""
+    ink = line_ink(grey)
+    found: list[Grid] = []
+    faint = False
+    for strength in (1.0, 0.5):  # the second one for faint lines
+        possible = []
+        for grid in find_grids(ink, strength):
+            certain = grid.certain()
+            if not certain.is_table():
+                faint = True
+            elif any(_overlap(certain, other) for other in found):
+                continue
+            elif shape in (None, certain.shape):
+                if tables == "largest":
+                    return [certain]
+                found.append(certain)
+            else:
+                possible.append(grid)
+        if shape is not None:
+            chosen = (grid.with_shape(*shape) for grid in possible)
+            found += [grid for grid in chosen if grid is not None]
+        if found and tables == "largest":
+            return found[:1]
+        if found:
+            return sorted(found, key=lambda grid: float(grid.crossings()[0, 0, 0]))
+        if shape is not None and possible:
+            rows, columns = possible[0].certain().shape
+            raise TableShapeError(
+                "The table does not have the given shape. Expected "
+                f"{shape[0]} rows and {shape[1]} columns. Found a grid of {rows} rows "
+                f"and {columns} columns. Correct shape, or pass None to read the table "
+                "as it is found."
+            )
     if faint:
         raise GridNotFoundError(
             "The lines of the table are too faint. Expected lines that are darker than "
@@ -167,25 +240,38 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None) -> Grid:
     )
 
 
+def _overlap(grid: Grid, other: Grid) -> bool:
+    """Whether the centre of a grid is inside of the box around another one."""
+    places = other.crossings()
+    centre = grid.crossings().mean(axis=(0, 1))
+    return bool(
+        (centre > places.min(axis=(0, 1))).all()
+        and (centre < places.max(axis=(0, 1))).all()
+    )
+
+
 def _corners(
     corners: np.ndarray, row: int, column: int
 ) -> tuple[tuple[float, float], ...]:
     """Corners of a cell, clockwise from the top left."""
     places = [(0, 0), (0, 1), (1, 1), (1, 0)]
     return tuple(
-        tuple(corners[row + down, column + right].tolist()) for down, right in places
+        tuple(corners[row + down, column + right].round(1).tolist())
+        for down, right in places
     )
 
 
 def _text(
-    digits: list[tuple[Any, float]], has_other: bool, min_confidence: float
+    digits: list[tuple[Any, float]], n_other: int, min_confidence: float
 ) -> _Text:
     """Text, confidence and status of a cell with ink."""
     read = [
         str(label) if confidence >= min_confidence else "?"
         for label, confidence in digits
     ]
-    if has_other or not digits:
+    if n_other >= len(digits):  # text, or several small numbers
+        return "?", 0.0, "unsure"
+    if n_other:
         return "".join(read).rstrip("?") + "?", 0.0, "unsure"
     lowest = float(min(confidence for _, confidence in digits))
     return "".join(read), lowest, "unsure" if "?" in read else "ok"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits.images._preview import Mark, page_html
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -73,6 +75,10 @@ class TableReading:
         The cells, row by row.
     shape : tuple of int
         Number of rows and of columns.
+    image_shape : tuple of int, default=None
+        Height and width of the image in pixels. None if they are not known.
+    preview : ndarray of uint8 of shape (height, width), default=None
+        A small copy of the image, to show it in notebooks.
 
     Attributes
     ----------
@@ -101,6 +107,8 @@ class TableReading:
 
     cells: list[TableCell]
     shape: tuple[int, int]
+    image_shape: tuple[int, int] | None = None
+    preview: NDArray[np.uint8] | None = None
 
     @property
     def values(self) -> NDArray[np.object_]:
@@ -153,11 +161,23 @@ class TableReading:
         return f"<TableReading: {rows}, {columns}; {counts}>"
 
     def _repr_html_(self) -> str:
-        marks = {"unsure": ' style="background: #fc8"'}
         rows: list[list[str]] = [[] for _ in range(self.shape[0])]
         for cell in self.cells:
-            mark = marks.get(cell.status, "")
+            style = ' style="background: #fc8"' if cell.status == "unsure" else ""
             title = f' title="{cell.status}, {cell.confidence:.0%}"'
-            rows[cell.row].append(f"<td{mark}{title}>{html.escape(cell.text)}</td>")
+            rows[cell.row].append(f"<td{style}{title}>{html.escape(cell.text)}</td>")
         body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-        return f"<table>{body}</table>"
+        table = f"<table>{body}</table>"
+        if self.preview is None or self.image_shape is None:
+            return table
+        marks = [
+            Mark(
+                cell.corners,
+                "",
+                f"{cell.text} {cell.confidence:.0%}",
+                cell.status != "unsure",
+            )
+            for cell in self.cells
+        ]
+        image = page_html(self.preview, self.image_shape, marks)
+        return f'<div style="display: flex; gap: 1em">{image or ""}{table}</div>'
