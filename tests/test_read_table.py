@@ -22,8 +22,11 @@ SAMPLES = [1555, 832, 1669, 1730, 650, 651, 1480, 283, 1210, 1740]
 NUMBERS = [["7", "", "42"], ["", "10", "3"], ["608", "5", ""], ["0", "1", "96"]]
 
 
-def make_table(numbers, cell=(80, 130), line=2.0, ink=0.8, margin=60):
-    """A table of digits of scikit-learn, and the crossings of its lines."""
+def make_table(numbers, cell=(80, 130), line=2.0, ink=0.8, margin=60, inner=False):
+    """A table of digits of scikit-learn, and the crossings of its lines.
+
+    `inner` omits the outer lines.
+    """
     height, width = cell
     rows = margin + height * np.arange(len(numbers) + 1)
     columns = margin + width * np.arange(len(numbers[0]) + 1)
@@ -34,7 +37,7 @@ def make_table(numbers, cell=(80, 130), line=2.0, ink=0.8, margin=60):
         (columns, x, y, rows),
     ):
         inside = (across >= ends[0] - line / 2) & (across <= ends[-1] + line / 2)
-        for place in places:
+        for place in places[1:-1] if inner else places:
             page[inside & (abs(along - place) <= line / 2)] = ink
     digits = load_digits()
     for row, texts in zip(rows, numbers, strict=False):
@@ -112,6 +115,54 @@ def test_boxes_of_a_form_are_a_table_of_one_row():
     assert read_table(page).values.tolist() == [list("1047152")]
 
 
+def test_all_tables_are_in_a_list(table):
+    page, _ = table
+    other, _ = make_table([["5", "4"]])
+    other = np.pad(
+        other, ((0, 0), (0, page.shape[1] - other.shape[1])), constant_values=1
+    )
+    sheet = np.concatenate([other, page])
+    assert read_table(sheet).values.tolist() == NUMBERS
+    first, second = read_table(sheet, tables="all")
+    assert first.values.tolist() == [["5", "4"]]
+    assert second.values.tolist() == NUMBERS
+    (only,) = read_table(sheet, tables="all", shape=(4, 3))
+    assert only.values.tolist() == NUMBERS
+    with pytest.raises(ValueError, match="tables must be 'largest' or 'all'"):
+        read_table(sheet, tables="first")
+
+
+def test_table_without_outer_lines():
+    page, crossings = make_table(NUMBERS, inner=True)
+    reading = read_table(page)
+    assert reading.values.tolist() == NUMBERS
+    np.testing.assert_allclose(reading.cells[-1].corners[2], crossings[-1, -1], atol=8)
+
+
+def test_merged_cells_have_no_digits():
+    page, crossings = make_table([["7", "", ""], *NUMBERS])
+    for column in crossings[0, 1:-1, 1]:
+        page[
+            crossings[0, 0, 0] + 4 : crossings[1, 0, 0] - 3, column - 3 : column + 4
+        ] = 1
+    reading = read_table(page)
+    assert reading.values.tolist() == [["?", "", ""], *NUMBERS]
+    assert reading.cells[0].status == "unsure"
+
+
+def test_header_of_text_has_no_digits():
+    Image, ImageDraw, ImageFont = (
+        pytest.importorskip(f"PIL.{name}")
+        for name in ("Image", "ImageDraw", "ImageFont")
+    )
+    page, crossings = make_table([["", "", ""], *NUMBERS])
+    image = Image.fromarray((page * 255).astype(np.uint8))
+    for (y, x), name in zip(crossings[0], ("Maths", "Week 10", "Total"), strict=False):
+        font = ImageFont.load_default(28)
+        ImageDraw.Draw(image).text((x + 8, y + 24), name, fill=40, font=font)
+    assert read_table(image).values.tolist() == [["?", "?", "?"], *NUMBERS]
+
+
 def test_shape(table):
     page, _ = table
     assert read_table(page, shape=[4, 3]).values.tolist() == NUMBERS
@@ -187,7 +238,9 @@ def test_digits_without_lines_are_not_a_table(table):
 
 
 def test_faint_lines_are_reported():
-    page, _ = make_table(NUMBERS, line=1.0, ink=0.06)
+    page, crossings = make_table(NUMBERS, line=1.0, ink=0.02)
+    (top, left), (bottom, right) = crossings[0, 0], crossings[-1, -1]
+    page[[top, bottom], left:right] = page[top:bottom, [left, right]] = 0.2
     with pytest.raises(GridNotFoundError, match="too faint"):
         read_table(page)
 
@@ -205,6 +258,21 @@ def test_reading_as_text_html_and_frame():
     assert reading._repr_html_().count("<td") == 4
     pytest.importorskip("pandas")
     assert reading.to_frame().to_numpy().tolist() == [["7", ""], ["42", "1"]]
+
+
+def test_display():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    from skdigits.plotting import TableReadingDisplay
+
+    page, crossings = make_table([["7", ""], ["42", "1"]])
+    display = TableReadingDisplay.from_image(page, shape=(2, 2), text_kw={"size": 20})
+    assert [text.get_text() for text in display.text_] == ["7", "", "42", "1"]
+    assert {text.get_fontsize() for text in display.text_} == {20}
+    again = TableReadingDisplay.from_reading(display.reading, page, ax=display.ax_)
+    assert again.figure_ is display.figure_
+    ends = [path.vertices.max(axis=0) for path in again.cells_.get_paths()]
+    np.testing.assert_allclose(np.max(ends, axis=0), crossings[-1, -1, ::-1], atol=2.5)
+    pyplot.close("all")
 
 
 def test_command_prints_csv_and_json(tmp_path, capsys):

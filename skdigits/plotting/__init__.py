@@ -6,5 +6,11 @@ Matplotlib is imported only when something is drawn.
 from skdigits.plotting._digit_grid import DigitGridDisplay
 from skdigits.plotting._digit_reading import DigitReadingDisplay
 from skdigits.plotting._loss_curve import LossCurveDisplay
+from skdigits.plotting._table_reading import TableReadingDisplay
 
-__all__ = ["DigitGridDisplay", "DigitReadingDisplay", "LossCurveDisplay"]
+__all__ = [
+    "DigitGridDisplay",
+    "DigitReadingDisplay",
+    "LossCurveDisplay",
+    "TableReadingDisplay",
+]
