@@ -238,7 +238,7 @@ def images_file(digits, tmp_path):
 
 def test_recipe(train_mnist, images_file, digits, tmp_path, capsys):
     output = tmp_path / "networks"
-    options = ["--data", str(images_file), "--output", str(output)]
+    options = ["--data", str(images_file), "--output", str(output), "--deskew"]
     assert train_mnist([*options, "--seeds", "3", "4", "--epochs", "2"]) == 0
     out = capsys.readouterr().out
     assert "seed 3: " in out
@@ -246,13 +246,14 @@ def test_recipe(train_mnist, images_file, digits, tmp_path, capsys):
     assert "all of them together: error " in out
     results = json.loads((output / "results.json").read_text("utf-8"))
     assert [result["seed"] for result in results] == [3, 4]
-    clf = joblib.load(output / "mnist-4.joblib")
+    pipe = joblib.load(output / "mnist-4.joblib")
+    clf = pipe[-1]
     assert clf.n_iter_ == 2
     assert [len(bias) for bias in clf.intercepts_] == [1000, 500, 10]
     # The last sixth is held out.
     assert clf.t_ == 2 * 334
     X, y = digits
-    error = 100 * (1 - clf.score((16 * X[334:]).astype(np.uint8), y[334:]))
+    error = 100 * (1 - pipe.score((16 * X[334:]).astype(np.uint8), y[334:]))
     assert results[1]["error"] == pytest.approx(error)
 
 

@@ -54,7 +54,7 @@ class Distortion:
 
     def __init__(self, strengths: Any, n_features: int, dtype: DTypeLike) -> None:
         strengths._validate_params()
-        self.image_shape = _check_image_shape(strengths.image_shape, n_features)
+        self.image_shape = check_image_shape(strengths.image_shape, n_features)
         scaled = {
             name: at_28 * (self.image_shape[0] / 28)
             for name, at_28 in _STRENGTHS_AT_28.items()
@@ -114,7 +114,7 @@ class Distortion:
         return drawn
 
 
-def _check_image_shape(image_shape, n_features):
+def check_image_shape(image_shape, n_features):
     """Height and width of images of that many pixels."""
     if image_shape is None:
         side = isqrt(n_features)
