@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from utils import code_blocks
+from utils import assert_same_text, code_and_output
 
 from skdigits import DigitMLPClassifier, fit_together
 
@@ -238,7 +238,7 @@ def test_dask_worker_killed_in_mid_search(digits, dask_client, context):
 
 # Dask keeps the threads in which it computes arrays.
 @pytest.mark.changes("threads")
-def test_guide_page(dask_cluster, ray, tmp_path, monkeypatch):
+def test_guide_page(dask_cluster, ray, tmp_path, monkeypatch, capsys):
     """The code of docs/guide/clusters.md, on the clusters that are running."""
     page = Path(__file__).parents[1] / "docs/guide/clusters.md"
     if not page.exists():
@@ -253,5 +253,6 @@ def test_guide_page(dask_cluster, ray, tmp_path, monkeypatch):
     monkeypatch.setattr(ray, "init", lambda **settings: None)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     namespace = {}
-    for block in code_blocks(page):
-        exec(compile(block, page.name, "exec"), namespace)
+    for code, shown in code_and_output(page.read_text("utf-8")):
+        exec(compile(code, page.name, "exec"), namespace)
+        assert_same_text(capsys.readouterr().out, shown)

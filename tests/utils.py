@@ -36,11 +36,6 @@ def run_python(*arguments, env=None, **settings):
     return out, err
 
 
-def code_blocks(page):
-    """The Python code of a Markdown file, one text for each block."""
-    return [code for code, _ in code_and_output(page.read_text("utf-8"))]
-
-
 def code_and_output(text):
     """The Python code of each block in Markdown, and the output shown after it."""
     block = r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?"
