@@ -47,8 +47,8 @@ LossCurveDisplay.from_estimator(clf)
 # A better network
 # ----------------
 #
-# Wider layers memorize the digits even faster. They read other digits better if
-# the training images are distorted at random, differently in each epoch.
+# Wider layers memorize the digits even faster. They read other digits better
+# if the training images are distorted at random, differently in each epoch.
 # `make_accurate_classifier` makes such a network.
 
 better = make_accurate_classifier(max_iter=30, random_state=0)
