@@ -201,6 +201,13 @@ def test_ink_that_is_not_a_number_is_unsure():
     assert (cells[0].text, cells[2].text) == ("7", "4")
 
 
+def test_small_digit_in_a_corner_is_unsure():
+    page, crossings = make_table([["7", "1"], ["3", ""], ["6", "5"]])
+    digit = page[crossings[0, 0, 0] + 18 :, crossings[0, 0, 1] + 6 :][:44:2, :44:2]
+    page[crossings[1, 0, 0] + 5 :, crossings[0, 1, 1] + 8 :][:22, :22] = digit
+    assert read_table(page).values.tolist() == [["7", "1"], ["3", "?"], ["6", "5"]]
+
+
 def test_estimator_labels_the_digits(table):
     class Nine(ClassifierMixin, BaseEstimator):
         classes_ = np.array(["nine", "other"])

@@ -21,6 +21,11 @@ _EDGE = 0.1
 # and other cells have it more rarely.
 _MIN_TEXT = 0.6
 
+# A single digit is a note if its centre differs from that of most by this part of the
+# height of the cell, and it has less than this height, relative to most.
+_NOTE_DISTANCE = 0.2
+_NOTE_HEIGHT = 0.95
+
 # Row and column of a cell.
 Place = tuple[int, int]
 
@@ -58,7 +63,28 @@ def find_cell_digits(table: FlatTable) -> dict[Place, CellInk]:
     for place in np.ndindex(len(heights), len(widths)):
         if place not in cells and _share_of_ink(table, place) > _MIN_SHARE:
             cells[place] = CellInk([], 1)
-    return cells
+    return cells | _notes(table, cells)
+
+
+def _notes(table: FlatTable, cells: dict[Place, CellInk]) -> dict[Place, CellInk]:
+    """Small digits near a corner of their cell, such as pencilled candidates."""
+    places = [
+        place
+        for place, ink in cells.items()
+        if len(ink.digits) == 1 and not ink.n_other
+    ]
+    if not places:
+        return {}
+    boxes = [cells[place].digits[0].box[0] for place in places]
+    rows = [row for row, _ in places]
+    tops, bottoms = np.array([[box.start, box.stop] for box in boxes]).T
+    cell_heights = np.diff(table.rows)[rows]
+    centres = ((tops + bottoms) / 2 - table.rows[rows]) / cell_heights
+    heights = (bottoms - tops) / cell_heights
+    far = np.abs(centres - np.median(centres)) > _NOTE_DISTANCE
+    small = heights < _NOTE_HEIGHT * np.median(heights)
+    chosen = np.flatnonzero(far & small)
+    return {places[index]: CellInk([], 1) for index in chosen}
 
 
 def _share_of_ink(table: FlatTable, place: Place) -> float:
