@@ -43,15 +43,14 @@ _MAX_CANDIDATES = 6
 # does not become longer than usual by more than the factor.
 _MIN_SIDE, _MAX_ENLARGEMENT = 120, 3
 
-# Maximum number of times that a grid is traced, between better corners each time, and
-# minimum number if it seems to have an open cell larger than the largest one by this
-# factor.
-_MAX_TRACES, _MIN_TRACES = 10, 4
-_MAX_OPEN = 1.5
+# Maximum number of times that a grid is traced, between better corners each time, until
+# its shape remains the same.
+_MAX_TRACES = 8
 
-# Lines end at a gap of this many pixels of the canvas, nearer to the last line across
-# than this many pixels.
-_MAX_GAP = 24
+# Lines go on beyond the last line across as far as they have ink in this share. At the
+# border of the canvas, within this many pixels, they go on outside of it.
+_MIN_SHOWN = 0.8
+_BORDER = 24
 
 # Lines that go on beyond the last line across, by this share of a cell, enclose open
 # cells.
@@ -145,6 +144,7 @@ def area(corners: Points) -> float:
 
 def _trace(corners: Points, ink: FloatImage) -> Grid | None:
     """The grid between corners, which are those of the grid or of a part of it."""
+    before = None
     for trace in range(_MAX_TRACES):
         grid = _grid_between(corners, ink)
         if min(map(len, grid.lines)) < 2:
@@ -157,14 +157,13 @@ def _trace(corners: Points, ink: FloatImage) -> Grid | None:
             continue
         beyond = _beyond(certain)
         rooms = _rooms(certain)
-        grows = beyond >= rooms - _MAX_GAP
-        # Much wider open cells are cells whose lines are too slanted to be found.
-        wide = bool((beyond > _MAX_OPEN * _largest_cells(certain)).any())
-        if trace and not grows.any() and not (wide and trace < _MIN_TRACES):
+        grows = beyond >= rooms - _BORDER
+        if certain.shape == before and not grows.any():
             break
+        before = certain.shape
         ends = certain.canvas_crossings()[[0, 0, -1, -1], [0, -1, -1, 0]]
         # With room for open cells, the next trace ends beyond them.
-        steps = np.where(beyond > 2 * _MAX_GAP, beyond, 0)
+        steps = np.where(beyond > 2 * _BORDER, beyond, 0)
         steps[grows] = (rooms + _GROWTH * np.repeat(grid.size, 2))[grows]
         top, bottom, left, right = steps
         ends += [[-top, -left], [-top, right], [bottom, right], [bottom, -left]]
@@ -182,14 +181,6 @@ def _rooms(grid: Grid) -> NDArray[np.float64]:
     return np.array(result)
 
 
-def _largest_cells(grid: Grid) -> NDArray[np.float64]:
-    """Height and width of the largest cells, in the order of `_rooms`."""
-    crossings = grid.canvas_crossings()
-    return np.repeat(
-        [np.diff(crossings[..., axis], axis=axis).max() for axis in (0, 1)], 2
-    )
-
-
 def _beyond(grid: Grid) -> NDArray[np.float64]:
     """Pixels by which most lines go on beyond the outer ones, in the same order."""
     crossings = grid.canvas_crossings()
@@ -202,12 +193,9 @@ def _beyond(grid: Grid) -> NDArray[np.float64]:
             for shown, end in zip(lines.shown, last, strict=True):
                 start = int(np.clip(round(end), 0, width - 1))
                 after = shown[start::step]
-                gaps = np.flatnonzero(
-                    ~ndimage.binary_closing(
-                        np.pad(after, _MAX_GAP, constant_values=True), np.ones(_MAX_GAP)
-                    )[_MAX_GAP:-_MAX_GAP]
-                )
-                own.append(gaps[0] if len(gaps) else len(after))
+                share = np.cumsum(after) / np.arange(1, len(after) + 1)
+                along = np.flatnonzero(after & (share >= _MIN_SHOWN))
+                own.append(along[-1] if len(along) else 0)
             result.append(np.quantile(own, 0.4, method="lower"))
     return np.array(result, dtype=float)
 
