@@ -33,7 +33,7 @@ def ink_of_page(grey: FloatImage, *, invert: bool = False) -> tuple[FloatImage, 
 
     `invert` takes light ink for dark ink, and the reverse.
     """
-    grey = _to_working_size(grey)
+    grey = to_working_size(grey)
     background = page_background(grey, invert)
     for smoothing in _SMOOTHING:
         ink, min_ink = divide_by_paper(grey, background, smoothing)
@@ -48,15 +48,21 @@ def ink_of_few(grey: FloatImage) -> tuple[FloatImage, Mask]:
         ink, _ = ink_of_digit(grey)
     except BlankImageError:
         ink = np.zeros_like(grey)
-    ink = _to_working_size(ink)
+    ink = to_working_size(ink)
     return _without_lines(ink, ink > _MIN_STRENGTH)
 
 
-def _to_working_size(image: FloatImage) -> FloatImage:
+def to_working_size(
+    image: FloatImage, min_pixels: int = _MIN_WORKING_PIXELS
+) -> FloatImage:
+    """Shrink or enlarge an image to the size at which ink is estimated.
+
+    `min_pixels` is the minimum length of the longer side.
+    """
     longer = max(image.shape)
     if longer > MAX_WORKING_PIXELS:
         return shrink(image, MAX_WORKING_PIXELS)
-    scale = max(1, _MIN_WORKING_PIXELS / longer, _MIN_WORKING_SIDE / min(image.shape))
+    scale = max(1, min_pixels / longer, _MIN_WORKING_SIDE / min(image.shape))
     scale = min(scale, MAX_WORKING_PIXELS / longer)
     return resize(image, tuple(max(1, round(side * scale)) for side in image.shape))
 

@@ -11,15 +11,13 @@ from skdigits.images._errors import GridNotFoundError, TableShapeError
 from skdigits.images._flat_table import flatten
 from skdigits.images._grid import Grid
 from skdigits.images._grid_search import find_grids, line_ink
+from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
 from skdigits.images._loading import ImageLike, load_page
 from skdigits.images._preview import to_preview
 from skdigits.images._read import check_min_confidence, classify
-from skdigits.images._resampling import resize, shrink
 from skdigits.images._table_reading import TableCell, TableReading
 
-# Images are shrunk to the maximum number of pixels of the longer side, or enlarged to
-# the minimum.
-_MAX_WORKING_PIXELS = 1600
+# Minimum number of pixels of the longer side, to which images are enlarged.
 _MIN_WORKING_PIXELS = 900
 
 # Text, confidence and status of a cell.
@@ -113,8 +111,8 @@ def read_table(
     _check_shape(shape)
     if tables not in ("largest", "all"):
         raise ValueError(f"tables must be 'largest' or 'all'. Got {tables!r} instead.")
-    grey, original = load_page(image, _MAX_WORKING_PIXELS)
-    grey = _to_working_size(grey)
+    grey, original = load_page(image, MAX_WORKING_PIXELS)
+    grey = to_working_size(grey, _MIN_WORKING_PIXELS)
     expected = None if shape is None else (int(shape[0]), int(shape[1]))
     readings = [
         _read(grey, grid, original, estimator, min_confidence)
@@ -182,13 +180,6 @@ def _check_shape(shape: Any) -> None:
             "shape must be the number of rows and of columns, two positive integers. "
             f"Got {shape!r} instead."
         )
-
-
-def _to_working_size(grey: FloatImage) -> FloatImage:
-    scale = _MIN_WORKING_PIXELS / max(grey.shape)
-    if scale <= 1:
-        return shrink(grey, _MAX_WORKING_PIXELS)
-    return resize(grey, tuple(max(1, round(side * scale)) for side in grey.shape))
 
 
 def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
