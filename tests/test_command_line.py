@@ -83,6 +83,13 @@ def test_verbose_prints_confidences(run):
     assert re.fullmatch(r"(\d+ \(>?\d+%\)\s+)+", out)
 
 
+def test_max_error(run, folder):
+    expected = read_digits(folder / "page0.jpg", max_error=0.05).text
+    assert run("page0.jpg", "--max-error", "0.05") == (0, expected + "\n", "")
+    with pytest.raises(SystemExit, match="2"):
+        run("page0.jpg", "--max-error", "0.05", "--min-confidence", "0.5")
+
+
 def test_folder(run, folder, tmp_path):
     for name in ("page0.jpg", "page1.jpg", "notes.txt"):
         shutil.copy(folder / name, tmp_path)

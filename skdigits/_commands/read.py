@@ -84,12 +84,20 @@ def add_parser(commands: Any) -> None:
         help="your own classifier, saved by skops (.skops) or joblib; joblib files can "
         "run any code, so load only files you trust; default: the pretrained network",
     )
-    parser.add_argument(
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument(
         "--min-confidence",
         metavar="P",
         type=probability,
-        default=0.5,
-        help="digits of a lower probability are not certain; default: %(default)s",
+        help="digits of a lower probability are not certain; default: 0.5, or 0.6 with "
+        "--table",
+    )
+    threshold.add_argument(
+        "--max-error",
+        metavar="E",
+        type=probability,
+        help="so many digits are not certain that at most this fraction of the others "
+        "is wrong, such as 0.01",
     )
 
 
@@ -122,8 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for option in ("figure", "verbose"):
-        if arguments.table and getattr(arguments, option):
+    for option in ("figure", "verbose", "max-error"):
+        if arguments.table and getattr(arguments, option.replace("-", "_")):
             raise ValueError(
                 f"--{option} is for pages without a table. Omit --table or --{option}."
             )
@@ -146,7 +154,11 @@ def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
             "page.jpg or page.png."
         )
     source = sys.stdin.buffer if image == "-" else image
-    options = {"min_confidence": arguments.min_confidence}
+    options = {
+        name: getattr(arguments, name)
+        for name in ("min_confidence", "max_error")
+        if getattr(arguments, name) is not None
+    }
     if arguments.table:
         return read_table(source, estimator=estimator, **options)
     if not arguments.figure:
