@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from skdigits._commands import evaluate, read, train
+from skdigits._commands import evaluate, read, teach, train
 from skdigits._commands._errors import in_one_line
 from skdigits._version import __version__
 
-_COMMANDS = {"read": read, "train": train, "evaluate": evaluate}
+_COMMANDS = {"read": read, "train": train, "evaluate": evaluate, "teach": teach}
 
 _EXAMPLES = """\
 examples:

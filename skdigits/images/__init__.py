@@ -9,6 +9,8 @@ from skdigits.images._errors import (
     SeveralDigitsError,
     TableShapeError,
 )
+from skdigits.images._fine_tuning import fine_tune_reader
+from skdigits.images._labelling import label_digits
 from skdigits.images._loading import load_image
 from skdigits.images._normalize import normalize_digit
 from skdigits.images._page_reading import DigitReading, NumberReading, PageReading
@@ -33,6 +35,8 @@ __all__ = [
     "TableReading",
     "TableShapeError",
     "find_digits",
+    "fine_tune_reader",
+    "label_digits",
     "load_image",
     "normalize_digit",
     "read_digits",
@@ -40,7 +44,10 @@ __all__ = [
 ]
 
 
-for _function in (find_digits, load_image, normalize_digit, read_digits, read_table):
+for _function in (
+    *(find_digits, fine_tune_reader, label_digits, load_image, normalize_digit),
+    *(read_digits, read_table),
+):
     _function.__module__ = __name__  # so that pickles name the public address
 
 
