@@ -175,7 +175,7 @@ def to_min_confidence(
             f"max_error must be at least {lowest:.2g}, the lowest error that the "
             f"calibration data show, and below 1. Got {max_error!r} instead."
         )
-    return min(level for level, error in table.items() if error <= max_error)
+    return min(level for level, error in table.items() if error <= float(max_error))
 
 
 def classify(
