@@ -2,8 +2,7 @@
 A mark sheet as a DataFrame
 ===========================
 
-This example reads a photographed table of handwritten marks with the
-pretrained network, and adds them up with pandas.
+Read a table of handwritten marks, and add them up with pandas.
 """
 
 import matplotlib.pyplot as plt
@@ -15,8 +14,8 @@ from skdigits.images import read_table
 from skdigits.plotting import TableReadingDisplay
 
 # %%
-# A photograph
-# ------------
+# A sheet
+# -------
 #
 # The sheet is synthetic: a ruled table with digits of MNIST, seen from the
 # side, in uneven light, and with the noise of a camera. Each student is a row,
