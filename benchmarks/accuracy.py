@@ -111,27 +111,34 @@ def measure(name, data, seed, mnist):
     start = time.perf_counter()
     clf.fit(X_train, y_train)
     seconds = time.perf_counter() - start
-    return {"error": 100 * (1 - clf.score(X_test, y_test)), "seconds": seconds}
+    return {
+        "error": 100 * (1 - clf.score(X_test, y_test)),
+        "n_test": len(y_test),
+        "seconds": seconds,
+    }
+
+
+def summary(results, data, name):
+    """Mean error, its standard error and the number of seeds; None if not measured."""
+    given = list(results.get(data, {}).get(name, {}).values())
+    if not given:
+        return None
+    error = np.mean([result["error"] for result in given])
+    n_test = sum(result["n_test"] for result in given)
+    return error, np.sqrt(error * (100 - error) / n_test), len(given)
 
 
 def table(results):
-    """Mean errors with standard errors, one row per classifier."""
+    """Errors with standard errors and numbers of seeds, one row per classifier."""
     lines = [["", *DATA], ["---"] * (1 + len(DATA))]
     for name in CLASSIFIERS:
-        cells = [name]
-        for data in DATA:
-            errors = [r["error"] for r in of(results, data, name)]
-            cells.append(f"{np.mean(errors):.2f} ± {standard_error(errors):.2f}")
-        lines.append(cells)
+        given = [summary(results, data, name) for data in DATA]
+        lines.append([name, *("" if g is None else cell(*g) for g in given)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def of(results, data, name):
-    return results.get(data, {}).get(name, {}).values()
-
-
-def standard_error(errors):
-    return np.std(errors, ddof=1) / np.sqrt(len(errors))
+def cell(error, standard_error, n_seeds):
+    return f"{error:.2f} ± {standard_error:.2f} ({n_seeds})"
 
 
 def draw(results, path):
@@ -144,15 +151,18 @@ def draw(results, path):
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
     for number, name in enumerate(CLASSIFIERS):
         given = [
-            (line, [r["error"] for r in of(results, data, name)])
+            (line, *summary(results, data, name)[:2])
             for line, data in enumerate(DATA)
-            if of(results, data, name)
+            if summary(results, data, name)
         ]
+        if not given:
+            continue
+        lines, errors, standard_errors = zip(*given, strict=True)
         ours = number == 0
         ax.errorbar(
-            [np.mean(errors) for _, errors in given],
-            [line for line, _ in given],
-            xerr=[standard_error(errors) for _, errors in given],
+            errors,
+            lines,
+            xerr=standard_errors,
             fmt="D" if ours else "o",
             markersize=9 if ours else 6,
             color=f"C{number}",
