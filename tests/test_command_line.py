@@ -317,6 +317,16 @@ def test_train_and_evaluate(labelled, capsys):
     assert figure.exists()
 
 
+def test_train_recipe(labelled, capsys):
+    model = labelled / "mine.joblib"
+    settings = ["--recipe", "accurate", "--hidden", "20", "--epochs", "2"]
+    assert main(["train", str(labelled), *settings, "-o", str(model)]) == 0
+    clf = joblib.load(model)
+    assert (clf.hidden_layer_sizes, clf.max_iter) == ((20,), 2)
+    assert clf.batch_norm
+    assert clf.augment is not None
+
+
 def test_images_that_show_no_digit_are_left_out(labelled, capsys):
     Image.new("L", (50, 50), 255).save(labelled / "images" / "7" / "blank.png")
     (labelled / "images" / "7" / "notes.txt").touch()

@@ -45,15 +45,22 @@ def add_parser(commands: Any) -> None:
     add_output(parser)
     add_label(parser)
     parser.add_argument(
+        "--recipe",
+        choices=["default", "accurate"],
+        default="default",
+        help="accurate: a larger network, trained on distorted images, which takes "
+        "longer; default: the defaults of DigitMLPClassifier",
+    )
+    parser.add_argument(
         "--hidden",
         metavar="N",
         type=positive,
         nargs="+",
-        default=[25, 15],
-        help="units of each hidden layer; default: 25 15",
+        help="units of each hidden layer; default: those of the recipe, 25 15 or "
+        "500 250",
     )
     parser.add_argument(
-        "--epochs", metavar="N", type=positive, default=100, help="default: %(default)s"
+        "--epochs", metavar="N", type=positive, help="default: those of the recipe"
     )
     parser.add_argument(
         "--test-size",
@@ -71,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sklearn.model_selection import train_test_split
 
     from skdigits._classifier import DigitMLPClassifier
+    from skdigits._recipe import make_accurate_classifier
 
     X, y = load_labelled(arguments.data, arguments.label)
     X_train, X_test, y_train, y_test = train_test_split(
@@ -81,13 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
         random_state=arguments.seed,
     )
     print(f"{len(X_train)} images for training, {len(X_test)} held out", flush=True)
-    clf = DigitMLPClassifier(
-        tuple(arguments.hidden),
-        rescale=1 / X.max() if X.max() > 1 else None,
-        max_iter=arguments.epochs,
-        random_state=arguments.seed,
-        verbose=sys.stderr.isatty(),
-    )
+    accurate = arguments.recipe == "accurate"
+    clf = make_accurate_classifier() if accurate else DigitMLPClassifier(rescale="max")
+    clf.set_params(random_state=arguments.seed, verbose=sys.stderr.isatty())
+    if arguments.hidden:
+        clf.set_params(hidden_layer_sizes=tuple(arguments.hidden))
+    if arguments.epochs:
+        clf.set_params(max_iter=arguments.epochs)
     clf.fit(X_train, y_train, X_val=X_test, y_val=y_test)
     save_model(clf.set_params(verbose=0), arguments.output)
     predicted = clf.predict(X_test)
