@@ -166,5 +166,4 @@ def test_page_prints_what_it_shows(page, like_a_clone, capsys):
     for code, shown in blocks:
         exec(compile(code, page.name, "exec"), namespace)
         printed = capsys.readouterr().out
-        if shown:
-            assert_same_text(printed, shown)
+        assert_same_text(printed, shown)

@@ -45,6 +45,7 @@ def code_and_output(text):
 def assert_same_text(printed, shown, atol=0.03):
     """Assert that texts are equal, and decimal numbers close: training rounds."""
     number = r"\d+\.\d+"
+    printed, shown = (re.sub(r" +$", "", t, flags=re.M) for t in (printed, shown))
     parts, expected = re.split(number, printed.strip()), re.split(number, shown.strip())
     assert parts == expected
     numbers, wanted = re.findall(number, printed), re.findall(number, shown)
