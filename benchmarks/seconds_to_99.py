@@ -30,12 +30,14 @@ def recipe(seed):
     return DigitMLPClassifier(
         HIDDEN,
         batch_norm=True,
-        augment=RandomDistortion(final_strength=0.2),
+        augment=RandomDistortion(
+            rotation=10, shear=0.15, scale=0.1, elastic_std=0.8, final_strength=0.2
+        ),
         rescale="max",
         batch_size=256,
         learning_rate="cosine",
         learning_rate_init=0.004,
-        max_iter=12,
+        max_iter=9,
         random_state=seed,
     )
 
