@@ -74,8 +74,8 @@ def add_parser(commands: Any) -> None:
         "--figure",
         metavar="PATH",
         type=Path,
-        help="draw the image and its digits: a file such as boxes.png, or a folder "
-        "for the figures of several images; needs matplotlib",
+        help="draw the image and its digits or cells: a file such as boxes.png, or a "
+        "folder for the figures of several images; needs matplotlib",
     )
     parser.add_argument(
         "--model",
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for option in ("figure", "verbose", "max-error"):
+    for option in ("verbose", "max-error"):
         if arguments.table and getattr(arguments, option.replace("-", "_")):
             raise ValueError(
                 f"--{option} is for pages without a table. Omit --table or --{option}."
@@ -159,16 +159,16 @@ def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
         for name in ("min_confidence", "max_error")
         if getattr(arguments, name) is not None
     }
-    if arguments.table:
-        return read_table(source, estimator=estimator, **options)
+    read = read_table if arguments.table else read_digits
     if not arguments.figure:
-        return read_digits(source, estimator, **options)
-    from skdigits.plotting import DigitReadingDisplay
+        return read(source, estimator=estimator, **options)
+    from skdigits.plotting import DigitReadingDisplay, TableReadingDisplay
 
     grey = load_image(source)
-    reading = read_digits(grey, estimator, **options)
-    display = DigitReadingDisplay(grey, reading).plot()
-    save_figure(display.figure_, figure_path(arguments.figure, image))
+    reading = read(grey, estimator=estimator, **options)
+    display = TableReadingDisplay if arguments.table else DigitReadingDisplay
+    figure = display(grey, reading).plot().figure_
+    save_figure(figure, figure_path(arguments.figure, image))
     return reading
 
 
