@@ -165,7 +165,7 @@ def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
     from skdigits.plotting import DigitReadingDisplay, TableReadingDisplay
 
     grey = load_image(source)
-    reading = read(grey, estimator=estimator, **options)
+    reading: Any = read(grey, estimator=estimator, **options)
     display = TableReadingDisplay if arguments.table else DigitReadingDisplay
     figure = display(grey, reading).plot().figure_
     save_figure(figure, figure_path(arguments.figure, image))
