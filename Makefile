@@ -22,7 +22,7 @@ demo: $(VENV)/installed-demo  ## Train on 5000 digits; figures and model go to d
 mnist: $(VENV)/installed-demo  ## Train on MNIST, about 25 minutes; DATA=FILE for your own images
 	$(BIN)/python examples/programs/train_mnist.py $(if $(DATA),--data "$(DATA)")
 
-pretrained: $(VENV)/installed-pretraining  ## Train the digit reader, about an hour; DATA=FILE for MNIST
+pretrained: $(VENV)/installed-pretraining  ## Train the digit reader, an hour or more; DATA=FILE for MNIST
 	$(BIN)/python -m pretraining $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/installed-test  ## Run the test suite, doctests included, a few minutes

@@ -7,7 +7,11 @@ from PIL import Image
 from scipy import ndimage
 
 from skdigits.images import ImageError, normalize_digit
+from skdigits.images._normalize import fit_to_box, place
 from skdigits.images._resampling import resize
+
+# Fewer dark pixels are a few dots, to which the finest lines may be reduced.
+_MIN_DARK_PIXELS = 15
 
 
 def normalized_photograph(ink, rng):
@@ -28,7 +32,7 @@ def normalized_photograph(ink, rng):
     ink = ink / ink.max()
     if rng.random() < 0.1:
         _take_out_line(ink, rng)
-    kind = rng.choice(["photograph", "scan", "fax"], p=[0.6, 0.25, 0.15])
+    kind = rng.choice(["photograph", "scan", "fax"], p=[0.55, 0.2, 0.25])
     if kind == "photograph":
         grey = _photograph(ink, rng)
     elif kind == "scan":
@@ -38,24 +42,50 @@ def normalized_photograph(ink, rng):
         ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1))
         rough = ink + rng.normal(0, rng.uniform(0, 0.15), ink.shape)
         grey = 1.0 * (rough < rng.uniform(0.3, 0.6))
+    if rng.random() < 0.1:
+        grey = np.rint(16 * grey) / 16
     try:
         image = normalize_digit(np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8))
     except ImageError:
         return None
-    # The finest lines may be reduced to a few dots.
-    return image if np.count_nonzero(image > 100) >= 15 else None
+    return image if np.count_nonzero(image > 100) >= _MIN_DARK_PIXELS else None
+
+
+def normalized_ink(ink, rng):
+    """Blur ink, and normalize it as the digits of a page are, whose paper is known.
+
+    Parameters and result are those of `normalized_photograph`.
+    """
+    ink = _resized(ink, rng)
+    if rng.random() < 0.15:
+        _take_out_line(ink, rng)
+    ink = ndimage.gaussian_filter(ink, rng.uniform(0, 0.03) * max(ink.shape))
+    ink = ink / max(ink.max(), 0.1) + rng.normal(0, rng.uniform(0, 0.1), ink.shape)
+    if rng.random() < 0.2:
+        ink = np.rint(16 * ink) / 16
+    if rng.random() < 0.3:
+        ink = 1.0 * (ink > rng.uniform(0.2, 0.6))
+    ink = np.clip(ink, 0, 1).astype(np.float32)
+    if np.count_nonzero(ink > 0.5) < _MIN_DARK_PIXELS:
+        return None
+    image = place(fit_to_box(ink, 20), 28)
+    return image if np.count_nonzero(image > 100) >= _MIN_DARK_PIXELS else None
 
 
 def _resized(ink, rng):
-    """Crop the ink of a digit, and resize it to a random size with a margin."""
+    """Crop ink, and resize it to a random size with a margin."""
     rows, columns = (np.flatnonzero((ink > ink.max() / 2).any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = np.exp(rng.uniform(np.log(9), np.log(110))) / max(ink.shape)
-    aspect = np.exp(rng.normal(0, 0.1))
+    scale = np.exp(rng.uniform(np.log(7), np.log(90))) / max(ink.shape)
+    aspect = np.exp(rng.normal(0, 0.15))
     height, width = (
         max(2, round(side * scale * factor))
         for side, factor in zip(ink.shape, (1 / aspect, aspect), strict=True)
     )
+    if rng.random() < 0.2:
+        # Stretched to a bitmap, as in some collections of digits.
+        height = rng.integers(8, 25)
+        width = height if ink.shape[1] > 0.4 * len(ink) else rng.integers(5, height)
     margin = max(2, round(rng.uniform(0.1, 0.5) * height))
     return np.pad(resize(ink, (height, width)), margin)
 

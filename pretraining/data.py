@@ -2,10 +2,21 @@
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy import ndimage
 
-from pretraining.camera import normalized_photograph
-from pretraining.no_digits import no_digit, printed
+from pretraining.camera import normalized_ink, normalized_photograph
+from pretraining.mining import windows_of_line
+from pretraining.no_digits import no_digit
 from pretraining.pens import write
+from pretraining.typefaces import printed, random_font
+from pretraining.windows import window
+
+# Label of images that are not digits.
+NO_DIGIT = -1
+
+# Cosine of blurred images, above which an image may be a digit: a third of the digits
+# of MNIST have a more similar one by another writer.
+_MAX_SIMILARITY = 0.97
 
 # Number of images that a task of joblib makes.
 _CHUNK = 1000
@@ -30,28 +41,57 @@ def rewritten(X, y, n_samples, seed):
 
 
 def photographed(X, y, n_samples, seed):
-    """Original digits, photographed or scanned."""
+    """Original digits, photographed or scanned, alone or on a page."""
     return _made(_photographed, X, y, n_samples, seed)
 
 
-def typed(n_samples, seed):
+def typed(n_samples, seed, held_out=False):
     """Digits of typefaces, slightly distorted."""
-    return _made(_typed, None, None, n_samples, seed)
+    return _made(_typed, None, None, n_samples, seed, held_out)
+
+
+def windows(X, y, n_samples, seed, whole=None):
+    """Windows of lines of digits, with `NO_DIGIT` for those that are not a digit.
+
+    Of digits only with `whole=True`, of what is not a digit with `whole=False`.
+    """
+    return _made(_window, X, y, n_samples, seed, whole)
+
+
+def line_windows(X, y, n_samples, seed):
+    """Windows of lines, as the segmentation of the library cuts them."""
+    return _made(windows_of_line, X, y, n_samples, seed)
 
 
 def no_digits(X, y, n_samples, seed, kind=None):
-    """Images that are not digits, with zeros as labels."""
+    """Images that are not digits, with `NO_DIGIT` as labels."""
     return _made(_no_digit, X, y, n_samples, seed, kind)
 
 
-def with_any_label(images, n_labels, seed):
-    """Repeat each image with `n_labels` different labels, so that none is learned.
+def unlike_digits(images, digits):
+    """Whether images differ from all digits more than most digits from each other.
 
-    With a single random label, a network memorizes the images.
+    A letter, a scribble or half a digit may look exactly like a digit.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_images,)
     """
-    rng = np.random.default_rng(seed)
-    labels = [rng.choice(10, n_labels, replace=False) for _ in images]
-    return np.repeat(images, n_labels, axis=0), np.concatenate(labels)
+    known = _blurred(digits)
+    nearest = np.concatenate(
+        [
+            (_blurred(images[start : start + _CHUNK]) @ known.T).max(axis=1)
+            for start in range(0, len(images), _CHUNK)
+        ]
+    )
+    return nearest < _MAX_SIMILARITY
+
+
+def _blurred(images):
+    """Images of 14 x 14 pixels as rows of norm 1."""
+    small = ndimage.gaussian_filter(images.astype(np.float32), (0, 1, 1))[:, ::2, ::2]
+    rows = small.reshape(len(small), -1)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
 
 
 def held_out(X, y, n_samples=4000):
@@ -65,6 +105,7 @@ def held_out(X, y, n_samples=4000):
         "as they are": (X, y),
         "photographed": photographed(X, y, n_samples, seed=102),
         "rewritten": rewritten(X, y, n_samples, seed=101),
+        "windows": windows(X, y, n_samples, seed=103, whole=True),
     }
 
 
@@ -76,20 +117,33 @@ def _rewritten(X, y, rng):
 def _photographed(X, y, rng):
     index = rng.integers(len(X))
     ink = np.kron(X[index] / np.float32(255), np.ones((4, 4), dtype=np.float32))
-    return normalized_photograph(ink, rng), y[index]
+    normalize = normalized_photograph if rng.random() < 0.6 else normalized_ink
+    return normalize(ink, rng), y[index]
 
 
-def _typed(X, y, rng):
+def _typed(X, y, rng, held_out):
     label = rng.integers(10)
-    return normalized_photograph(printed(str(label), rng), rng), label
+    font = random_font(rng, held_out)
+    ink = printed(str(label), font, rng)
+    return None if ink is None else normalized_photograph(ink, rng), label
+
+
+def _window(X, y, rng, whole):
+    image, label = window(X, y, rng)
+    if whole is not None and whole != (label != NO_DIGIT):
+        image = None
+    return image, label
 
 
 def _no_digit(X, y, rng, kind):
-    return no_digit(X, y, rng, kind), 0
+    return no_digit(X, y, rng, kind), NO_DIGIT
 
 
 def _made(make, X, y, n_samples, seed, *more):
-    """Call `make` in parallel until there are `n_samples` images."""
+    """Call `make` in parallel until there are `n_samples` images.
+
+    It returns an image, or None, and a label, or a list of such pairs.
+    """
     chunks = Parallel(n_jobs=-1)(
         delayed(_chunk)(make, X, y, min(_CHUNK, n_samples - start), (seed, start), more)
         for start in range(0, n_samples, _CHUNK)
@@ -100,12 +154,10 @@ def _made(make, X, y, n_samples, seed, *more):
 
 def _chunk(make, X, y, n_samples, seed, more):
     rng = np.random.default_rng(seed)
-    images = np.empty((n_samples, 28, 28), dtype=np.uint8)
-    labels = np.empty(n_samples, dtype=np.int64)
-    count = 0
-    while count < n_samples:
-        image, label = make(X, y, rng, *more)
-        if image is not None:
-            images[count], labels[count] = image, label
-            count += 1
-    return images, labels
+    found = []
+    while len(found) < n_samples:
+        made = make(X, y, rng, *more)
+        pairs = made if isinstance(made, list) else [made]
+        found += [(image, label) for image, label in pairs if image is not None]
+    images, labels = zip(*found[:n_samples], strict=True)
+    return np.stack(images), np.array(labels, dtype=np.int64)

@@ -1,7 +1,8 @@
 """Evaluate the reader: the figures and the plot of its model card.
 
-On held-out digits of MNIST, original and redrawn; on the digits of scikit-learn, 8 x 8
-pixels by other writers; and on images that are not digits.
+On held-out digits of MNIST, original, redrawn and in windows of lines; on digits and
+letters of typefaces that are not used for training; on the digits of scikit-learn,
+8 x 8 pixels by other writers; and on images that are not digits.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def main():
     reader = load_digit_reader()
     _, (X, y) = load(args.data)
     sets = data.held_out(X, y) | {
-        "typed": data.typed(1000, seed=103),
+        "typed": data.typed(2000, seed=104, held_out=True),
         "other writers": other_writers(),
     }
     answers = {}
@@ -65,11 +66,16 @@ def main():
         error = calibration_error(*answers[name])
         print(f"| {name} | {len(right)} | {right.mean():.2%} | {100 * error:.1f} % |")
     print_rejection(answers)
-    nothing = {}
-    for index, kind in enumerate(no_digits.KINDS):
-        images, _ = data.no_digits(X, y, 500, 110 + index, kind)
-        P = reader.predict_proba(images.reshape(len(images), -1))
-        nothing[kind] = P.max(axis=1)
+    nothing = {
+        kind: data.no_digits(X, y, 500, 110 + index, kind)
+        for index, kind in enumerate(no_digits.KINDS)
+    }
+    images, labels = data.line_windows(X, y, 2000, seed=109)
+    nothing["windows"] = images[labels == data.NO_DIGIT], None
+    nothing = {
+        kind: reader.predict_proba(images.reshape(len(images), -1)).max(axis=1)
+        for kind, (images, _) in nothing.items()
+    }
     print("\n| not a digit | " + " | ".join(f"at {t}" for t in THRESHOLDS) + " |")
     print("|---" * (len(THRESHOLDS) + 1) + "|")
     for kind, confidence in nothing.items():
@@ -98,10 +104,8 @@ def draw(answers, nothing, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    colors = ["#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00"]
-    figure, (left, right) = plt.subplots(
-        ncols=2, figsize=(9, 3.6), layout="constrained"
-    )
+    colors = ["#0072b2", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#e69f00"]
+    figure, (left, right) = plt.subplots(ncols=2, figsize=(9, 4), layout="constrained")
     for color, (name, (confidence, is_right)) in zip(
         colors, answers.items(), strict=True
     ):
@@ -118,7 +122,6 @@ def draw(answers, nothing, path):
         xlim=(0, 20),
         ylim=(0, None),
     )
-    left.legend(frameon=False)
     thresholds = np.linspace(0, 1, 201)
     for color, (name, (confidence, _)) in zip(colors, answers.items(), strict=True):
         kept = [(confidence >= t).mean() for t in thresholds]
@@ -126,10 +129,11 @@ def draw(answers, nothing, path):
     kept = [(nothing >= t).mean() for t in thresholds]
     right.plot(thresholds, 100 * np.array(kept), color="black", label="not a digit")
     right.set(xlabel="min_confidence", ylabel="Taken for a digit (%)", ylim=(0, 101))
-    right.annotate("not a digit", (0.3, 30), color="black")
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.9", linewidth=0.6)
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     print(f"\n{path}")

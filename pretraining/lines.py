@@ -3,12 +3,18 @@
 import numpy as np
 from scipy import ndimage
 
-from pretraining.no_digits import LETTERS, printed
 from pretraining.pens import ink_of, write
+from pretraining.typefaces import printed, random_character, random_font
+from skdigits.images._ink import ink_of_few, ink_of_page
 from skdigits.images._resampling import resize
+from skdigits.images._segmentation import MIN_PAGE_PIXELS
+from skdigits.images._strokes import find_strokes
 
 # Shares of lines: digits only, amounts with signs, words.
 _KINDS = {"digits": 0.6, "signs": 0.3, "words": 0.1}
+
+# Minimum share of the pixels of a digit that are found as strokes.
+_MIN_VISIBLE = 0.6
 
 
 def make_line(X, y, rng):
@@ -52,7 +58,10 @@ def make_line(X, y, rng):
         elif what == "sign":
             ink, drop = _sign(height, pen, rng)
         else:
-            ink = printed(rng.choice(list(LETTERS + "olszbgqSZB")), rng)
+            font = random_font(rng)
+            ink = printed(random_character(font, rng), font, rng)
+            if ink is None:
+                continue
             ink = _scaled(ink, height * rng.uniform(0.6, 1.2))
         tall, wide = ink.shape
         gap = {
@@ -79,6 +88,48 @@ def make_line(X, y, rng):
     dirt *= rng.uniform(0.4, 1)
     numbers[(dirt > canvas) & (dirt > 0.3)] = -1
     return np.maximum(canvas, dirt), numbers, labels
+
+
+def photographed(ink, numbers, rng):
+    """Photograph or scan a line, often with few pixels, and find its strokes.
+
+    Parameters
+    ----------
+    ink, numbers : ndarray of shape (height, width)
+        See `make_line`.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    strokes : Strokes
+    numbers : ndarray of int32
+        The numbers of the pixels of the strokes, 0 elsewhere. If less than 60 % of a
+        digit is visible, that of other ink.
+    """
+    scale = 1.0 if rng.random() < 0.4 else np.exp(rng.uniform(np.log(0.13), 0))
+    ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1.2))
+    shape = [max(8, round(side * scale)) for side in ink.shape]
+    ink = resize(ink, shape)
+    paper, contrast = rng.uniform(0.7, 1), rng.uniform(0.25, 1)
+    grey = paper * (1 - contrast * ink / max(ink.max(), 0.5))
+    if rng.random() < 0.5:
+        grey += rng.normal(0, rng.uniform(0, 0.03), grey.shape)
+    levels = rng.choice([2, 16, 255], p=[0.1, 0.2, 0.7])
+    grey = np.rint(levels * np.clip(grey, 0, 1)) / levels
+    longer = max(grey.shape)
+    estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
+    ink, mask = estimate(grey.astype(np.float32))
+    rows, columns = (
+        np.arange(new) * old // new
+        for old, new in zip(numbers.shape, ink.shape, strict=True)
+    )
+    numbers = numbers[np.ix_(rows, columns)]
+    strokes = find_strokes(ink, mask, max(1, max(ink.shape) / longer))
+    visible = np.where(strokes.labels > 0, numbers, 0)
+    total, seen = (np.bincount(n.ravel() + 1) for n in (numbers, visible))
+    faint = np.flatnonzero(seen < _MIN_VISIBLE * total[: len(seen)]) - 1
+    visible[np.isin(visible, faint[faint > 0])] = -1
+    return strokes, visible
 
 
 def _digit(digit, label, tall, rng):

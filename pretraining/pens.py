@@ -56,7 +56,7 @@ def ink_of(path, radius):
     return np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
 
 
-def write(digit, label, rng):
+def write(digit, label, rng, radius=None):
     """Redraw a digit with another pen and handwriting.
 
     Parameters
@@ -64,6 +64,8 @@ def write(digit, label, rng):
     digit : ndarray of uint8 of shape (28, 28)
     label : int
     rng : numpy.random.Generator
+    radius : float, default=None
+        Of the pen, see `ink_of`; None for a random one.
 
     Returns
     -------
@@ -80,11 +82,15 @@ def write(digit, label, rng):
             _add_bar(path, rng)
         if rng.random() < 0.2:
             _add_serif(path, rng)
-    elif label == 0 and rng.random() < 0.04:
+    elif label == 0 and rng.random() < 0.06:
         _add_slash(path, rng)
+    elif label == 9 and rng.random() < 0.3:
+        _add_hook(path, rng)
     if rng.random() < 0.1:
         _add_gap(path, rng)
-    ink = ink_of(path, np.exp(rng.uniform(np.log(0.6), np.log(7))))
+    if radius is None:
+        radius = np.exp(rng.uniform(np.log(0.6), np.log(8)))
+    ink = ink_of(path, radius)
     return _pressed(ink, rng) if rng.random() < 0.25 else ink
 
 
@@ -138,6 +144,22 @@ def _add_serif(path, rng):
     row = np.flatnonzero(path[:, left]).mean()
     down, right = rng.uniform(0.08, 0.25) * height, rng.uniform(-0.08, 0.08) * height
     _draw(path, (row, left), (row + down, left + right))
+
+
+def _add_hook(path, rng):
+    """Bend the foot of a nine to the left, like that of a g."""
+    height, _, bottom, *_ = _span(path)
+    column = np.flatnonzero(path[bottom]).mean()
+    middle = (
+        bottom + rng.uniform(0, 0.1) * height,
+        column - rng.uniform(0.1, 0.3) * height,
+    )
+    end = (
+        middle[0] - rng.uniform(-0.05, 0.2) * height,
+        middle[1] - rng.uniform(0.05, 0.25) * height,
+    )
+    _draw(path, (bottom, column), middle)
+    _draw(path, middle, end)
 
 
 def _add_slash(path, rng):

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy import ndimage, optimize
+from scipy import optimize
 from scipy.special import logsumexp
 
 from pretraining.__main__ import load
-from pretraining.lines import make_line
+from pretraining.lines import make_line, photographed
 from skdigits.images._lattice import (
+    JOINT_WEIGHT,
     SKIP_WEIGHTS,
     WINDOW_WEIGHTS,
     make_windows,
@@ -23,15 +24,14 @@ from skdigits.images._lattice import (
     window_features,
 )
 from skdigits.images._pieces import line_height, to_pieces
-from skdigits.images._strokes import find_strokes, to_chains
+from skdigits.images._strokes import to_chains
 
 
 def examples(X, y, seed):
     """Chains of a line: features of windows and pieces, and the true path."""
     rng = np.random.default_rng([seed, 5])
     ink, numbers, _ = make_line(X, y, rng)
-    ink = ndimage.gaussian_filter(ink, rng.uniform(0.3, 1.2))
-    strokes = find_strokes(ink, ink > 0.15)
+    strokes, numbers = photographed(ink, numbers, rng)
     labels = strokes.labels.copy()
     found = []
     for chain in to_chains(strokes.boxes):
@@ -46,7 +46,8 @@ def examples(X, y, seed):
             continue
         F = window_features(windows, pieces, height, strokes.height)
         spans = [(window.first, window.stop) for window in windows]
-        found.append((F, skip_features(pieces, height), spans, path))
+        cuts = np.array([piece.cut_before for piece in pieces])
+        found.append((F, skip_features(pieces, height), cuts, spans, path))
     return found
 
 
@@ -79,32 +80,59 @@ def log_likelihood(weights, chains):
     """Sum over chains of the log-likelihood of the true paths, and its gradient."""
     n = len(WINDOW_WEIGHTS)
     total, gradient = 0.0, np.zeros_like(weights)
-    for F, S, spans, path in chains:
-        scores, skips = F @ weights[:n], S @ weights[n:]
+    for F, S, cuts, spans, path in chains:
+        scores, skips = F @ weights[:n], S @ weights[n:-1]
+        joints = weights[-1] * cuts
         n_pieces = len(S)
         starting = [[] for _ in range(n_pieces + 1)]
         ending = [[] for _ in range(n_pieces + 1)]
         for index, (first, stop) in enumerate(spans):
             starting[first].append(index)
             ending[stop].append(index)
-        before, after = np.zeros(n_pieces + 1), np.zeros(n_pieces + 1)
-        for stop in range(1, n_pieces + 1):
-            terms = [before[spans[i][0]] + scores[i] for i in ending[stop]]
-            before[stop] = logsumexp([before[stop - 1] + skips[stop - 1], *terms])
+        # Paths to each piece: all of them, and those that end there with a window.
+        before, closed = np.full((2, n_pieces + 1), -np.inf)
+        before[0] = 0.0
+        before_window = np.zeros(n_pieces + 1)
+        for stop in range(n_pieces + 1):
+            if stop:
+                closed[stop] = logsumexp(
+                    [before_window[spans[i][0]] + scores[i] for i in ending[stop]]
+                    or [-np.inf]
+                )
+                skipped = before[stop - 1] + skips[stop - 1]
+                before[stop] = logsumexp([skipped, closed[stop]])
+            else:
+                skipped = 0.0
+            if stop < n_pieces:
+                joined = closed[stop] + joints[stop]
+                before_window[stop] = logsumexp([skipped, joined])
+        # Paths from each piece: those after a skipped piece, and after a window.
+        after, after_window = np.zeros(n_pieces + 1), np.zeros(n_pieces + 1)
+        windows = np.full(n_pieces + 1, -np.inf)
         for first in range(n_pieces - 1, -1, -1):
-            terms = [after[spans[i][1]] + scores[i] for i in starting[first]]
-            after[first] = logsumexp([after[first + 1] + skips[first], *terms])
+            windows[first] = logsumexp(
+                [after_window[spans[i][1]] + scores[i] for i in starting[first]]
+                or [-np.inf]
+            )
+            skipped = after[first + 1] + skips[first]
+            after[first] = logsumexp([skipped, windows[first]])
+            after_window[first] = logsumexp([skipped, windows[first] + joints[first]])
         Z = before[-1]
-        starts = np.array([span[0] for span in spans], dtype=int)
-        stops = np.array([span[1] for span in spans], dtype=int)
-        share = np.exp(before[starts] + scores + after[stops] - Z)
+        starts, stops = np.array(spans, dtype=int).T
+        share = np.exp(before_window[starts] + scores + after_window[stops] - Z)
         skip_share = np.exp(before[:-1] + skips + after[1:] - Z)
+        joint_share = np.exp(closed[:-1] + joints + windows[:-1] - Z)
         skipped = np.ones(n_pieces)
+        joint = np.zeros(n_pieces)
         for index in path:
             skipped[slice(*spans[index])] = 0
-        total += scores[path].sum() + skips @ skipped - Z
+            joint[spans[index][0]] = any(
+                spans[other][1] == spans[index][0] for other in path
+            )
+        total += scores[path].sum() + skips @ skipped + joints @ joint - Z
         gradient[:n] += F[path].sum(0) - share @ F
-        gradient[n:] += (skipped - skip_share) @ S
+        gradient[n:-1] += (skipped - skip_share) @ S
+        gradient[-1] += (joint - joint_share) @ cuts
     return total, gradient
 
 
@@ -129,7 +157,7 @@ def main():
     sets = []
     for found in (fitted, held):
         chains = [chain for line in found for chain in line]
-        kept = [chain for chain in chains if chain is not None and len(chain[2])]
+        kept = [chain for chain in chains if chain is not None]
         lost = sum(chain is None for chain in chains)
         print(f"{len(kept)} chains, {lost} without a true path")
         sets.append(kept)
@@ -139,7 +167,7 @@ def main():
         penalty = 0.05 * weights
         return -value + penalty @ weights / 2, -gradient + penalty
 
-    start = np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS])
+    start = np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT]])
     result = optimize.minimize(
         objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 40}
     )
@@ -147,7 +175,8 @@ def main():
         print([-log_likelihood(weights, part)[0] / len(part) for part in sets])
     n = len(WINDOW_WEIGHTS)
     print("WINDOW_WEIGHTS", np.round(result.x[:n], 2).tolist())
-    print("SKIP_WEIGHTS", np.round(result.x[n:], 2).tolist())
+    print("SKIP_WEIGHTS", np.round(result.x[n:-1], 2).tolist())
+    print("JOINT_WEIGHT", np.round(result.x[-1], 2))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ from importlib.resources import files
 import joblib
 import numpy as np
 import pytest
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 from sklearn.base import clone
 
 from skdigits import DigitMLPClassifier
+from skdigits.images._normalize import fit_to_box, place
 from skdigits.pretrained import load_digit_reader
 
 
@@ -49,6 +52,30 @@ def test_score_on_mnist(reader, mnist):
     np.testing.assert_array_equal(
         reader.predict(X[:100].astype(float)), reader.predict(X[:100])
     )
+
+
+def test_images_that_are_not_digits_have_a_low_confidence(reader, mnist):
+    X, _ = mnist
+    images = X.reshape(-1, 28, 28)
+    digits = images[np.random.default_rng(0).permutation(len(X))[:600]]
+    pairs = [
+        np.hstack([first[:, 4:24], second[:, 4:24]])
+        for first, second in zip(digits[:300], digits[300:], strict=True)
+    ]
+    letters = [letter(character) for character in "AEFHKLMNPRUVWXYacehkmnrtuwxy"]
+    for name, inks in (("pairs", pairs), ("letters", letters)):
+        rows = np.stack([place(fit_to_box(ink / 255, 20), 28).ravel() for ink in inks])
+        confidence = reader.predict_proba(rows).max(axis=1)
+        assert (confidence >= 0.5).mean() < 0.1, name
+    assert (reader.predict_proba(X).max(axis=1) >= 0.5).mean() > 0.99
+
+
+def letter(character):
+    """Ink of a letter in a typeface of Matplotlib that is not used for training."""
+    font = ImageFont.truetype(findfont("STIXGeneral"), 60)
+    canvas = Image.new("L", (100, 100))
+    ImageDraw.Draw(canvas).text((50, 50), character, 255, font, anchor="mm")
+    return np.asarray(canvas, dtype=np.float32)
 
 
 def test_pickle_and_joblib(reader, mnist, tmp_path):

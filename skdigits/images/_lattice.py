@@ -40,8 +40,8 @@ _MAX_PIXELS = 100
 WINDOW_WEIGHTS = np.array(
     [3.0, 5.0, -0.1, 0.0, 2.0, -4.5, -6.5, -4.3, -8.0, -2.2, -2.0, -2.7, 4.5, 2.0]
 )
-_CUT = 9  # index of the feature of cuts at the ends of a window
-_SHARED = 0.6  # share of it that is given back for a cut between two digits
+# Of a cut between two digits, which is in the features of both.
+JOINT_WEIGHT = 1.3
 SKIP_WEIGHTS = np.array([-0.5, -1.5, 0.0, -1.0])
 
 
@@ -81,8 +81,8 @@ def read_line(
         return [], 0.0, 0
     features = window_features(windows, pieces, height, strokes.height)
     skips = skip_features(pieces, height) @ SKIP_WEIGHTS
-    shared = [-_SHARED * WINDOW_WEIGHTS[_CUT] * p.cut_before for p in pieces]
-    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, np.array(shared))
+    joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
+    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
         piece.component
@@ -164,8 +164,9 @@ def window_features(
                 np.log(best),
                 np.log(best + window.probabilities[second]),
                 1.0,
+                # Evidence that it is a digit, which has no upper bound.
+                -np.log(1 - best + 1e-3),
                 # Zeros are often small; low ones are commas.
-                lower * (label not in (0, 1)),
                 lower * (label == 0),
                 lower * (label == 1),
                 max(0.0, np.log(tall / height / 1.15)),
@@ -198,12 +199,12 @@ def _best_path(
     windows: Sequence[Window],
     scores: NDArray[np.float64],
     skips: NDArray[np.float64],
-    shared: NDArray[np.float64],
+    joints: NDArray[np.float64],
 ) -> tuple[list[Window], float]:
     """Windows of the best path, and how much better it is than none.
 
-    `shared` is added where a window ends and another begins at a piece: the cut between
-    two digits is one cut.
+    `joints` are added where a window ends and another begins at a piece: the cut
+    between two digits is one cut.
     """
     # Score and windows of the best path to each piece, and of the best one that ends
     # with a window there.
@@ -216,7 +217,7 @@ def _best_path(
                 joined = closed[window.first]
                 before = max(
                     best[window.first],
-                    (joined[0] + shared[window.first], joined[1]),
+                    (joined[0] + joints[window.first], joined[1]),
                     key=itemgetter(0),
                 )
                 ending.append((before[0] + score, [*before[1], window]))

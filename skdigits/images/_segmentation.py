@@ -16,7 +16,7 @@ from skdigits.images._reading_order import to_numbers, to_rows
 from skdigits.images._strokes import find_strokes, to_chains
 
 # Smaller images, in pixels of the longer side, show a digit or a few.
-_MIN_PAGE_PIXELS = 300
+MIN_PAGE_PIXELS = 300
 
 # Readings of a lower mean confidence, or with more components per digit that have the
 # height of a digit and are none, are doubtful. Other turns are also tried if the mean
@@ -250,7 +250,7 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
         return _Reading(grey, grey > 1, [], 0.0, 0)
     estimates = [ink_of_page, ink_of_few]
     readings = []
-    for estimate in estimates[:: -1 if longer < _MIN_PAGE_PIXELS else 1]:
+    for estimate in estimates[:: -1 if longer < MIN_PAGE_PIXELS else 1]:
         readings.append(_read(*estimate(grey), longer))
         if not readings[-1].doubtful:
             break

@@ -1,6 +1,6 @@
 """Checksums of the files in this folder, written by `make pretrained`."""
 
 SHA256 = {
-    "digit_reader.npz": "eab8995f0e058483cbcda5d0f698793a"
-    "ad93a0408f38d27532624251ff0b02ba",
+    "digit_reader.npz": "eeecdbdfc8e934c7a55aa14cc4a77523"
+    "6509ee5c0f4edff038e10bcf66acac3e",
 }

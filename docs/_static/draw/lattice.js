@@ -11,7 +11,7 @@ skdigits.lattice = (() => {
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_LEFT, MAX_PIXELS, WINDOW_WEIGHTS, SKIP_WEIGHTS, CUT, SHARED } =
+  const { MAX_LEFT, MAX_PIXELS, WINDOW_WEIGHTS, SKIP_WEIGHTS, JOINT_WEIGHT } =
     skdigits.constants.lattice;
 
   const { log, max, min } = Math;
@@ -99,7 +99,7 @@ skdigits.lattice = (() => {
         log(best),
         log(best + second),
         1,
-        lower * (label > 1),
+        -log(1 - best + 1e-3),
         lower * (label === 0),
         lower * (label === 1),
         max(0, log(tall / height / 1.15)),
@@ -134,9 +134,9 @@ skdigits.lattice = (() => {
         if (window.stop === index + 1) {
           const joined = closed[window.first];
           // The cut between two digits is one cut.
-          const shared = SHARED * WINDOW_WEIGHTS[CUT] * pieces[window.first].cutBefore;
+          const joint = JOINT_WEIGHT * pieces[window.first].cutBefore;
           const before = better(best[window.first], {
-            score: joined.score - shared,
+            score: joined.score + joint,
             path: joined.path,
           });
           ending = better(ending, {
