@@ -1,6 +1,6 @@
 """Checksums of the files in this folder, written by `make pretrained`."""
 
 SHA256 = {
-    "digit_reader.npz": "eeecdbdfc8e934c7a55aa14cc4a77523"
-    "6509ee5c0f4edff038e10bcf66acac3e",
+    "digit_reader.npz": "28b1b8ea3da470c77f82261cb33c116d"
+    "492e88b0f2b18882c53c929e43418134",
 }
