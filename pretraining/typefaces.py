@@ -123,9 +123,11 @@ def printed(text, path, rng):
             [rng.integers(axis["minimum"], axis["maximum"] + 1) for axis in axes]
         )
     canvas = Image.new("L", (_SIZE * (len(text) + 1) // 2, _SIZE))
-    ImageDraw.Draw(canvas).text(
-        (canvas.width // 2, _SIZE // 2), text, fill=255, font=font, anchor="mm"
-    )
+    middle = canvas.width // 2, _SIZE // 2
+    try:
+        ImageDraw.Draw(canvas).text(middle, text, fill=255, font=font, anchor="mm")
+    except OSError:  # FreeType cannot draw the outline
+        return None
     ink = np.asarray(canvas, dtype=np.float32) / 255
     if np.count_nonzero(ink > 0.5) < 20:
         return None

@@ -107,18 +107,11 @@ images = np.stack(
 rows = images.reshape(len(images), -1)
 
 # %%
-<<<<<<< HEAD:examples/reading/plot_rejection.py
 # The network trained above has a high confidence for many of them, because it
 # was trained on digits only. The pretrained network was also trained on images
-# that are not digits, such as letters in other typefaces. Each of them occurs
-# several times with different labels, so the loss is lowest if all classes
-# have about the same probability.
-=======
-# The network trained above has a high confidence for many of them, because it was
-# trained on digits only. The pretrained network was also trained on images that are not
-# digits, such as letters in other typefaces. Each of them has another random label in
-# each epoch, so the loss is lowest if all classes have about the same probability.
->>>>>>> edc64ff (Retrain the reader with bitmaps, printed digits and windows of lines; refit the segmentation):examples/plot_rejection.py
+# that are not digits, such as letters in other typefaces. Each of them has
+# another random label in each epoch, so the loss is lowest if all classes have
+# about the same probability.
 
 reader = load_digit_reader()
 _, axes = plt.subplots(nrows=2, figsize=(8, 5), layout="constrained")
