@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,18 +67,17 @@ def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Pi
         part = np.zeros(own.shape, dtype=np.int32)
         for seam, _ in cuts:
             part += np.arange(wide) >= seam[:, None]
-        crossed = [0.0, *(ink for _, ink in cuts), 0.0]
         labels[box][own] = first + part[own]
-        pieces += [
-            Piece(
-                first + index,
-                inner,
-                label,
-                strokes.strengths[label],
-                *crossed[index : index + 2],
-            )
+        # Cuts that cross each other may leave nothing between them.
+        found = [
+            (first + index, inner, cuts[index - 1][1] if index else 0.0)
             for index in range(len(cuts) + 1)
             if (inner := _box_of(labels, box, first + index)) is not None
+        ]
+        crossed = [0.0, *(ink for *_, ink in found[1:]), 0.0]
+        pieces += [
+            Piece(number, inner, label, strokes.strengths[label], *ends)
+            for (number, inner, _), ends in zip(found, pairwise(crossed), strict=True)
         ]
         first += len(cuts) + 1
     return pieces

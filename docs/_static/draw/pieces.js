@@ -35,15 +35,16 @@ skdigits.pieces = (() => {
       boxes[part] = boxes[part] ? union(boxes[part], pixel) : pixel;
       return first + part;
     });
-    const crossed = [0, ...cuts.map(({ ink }) => ink), 0];
-    const pieces = [...boxes].map((box, part) => ({
+    // Cuts that cross each other may leave nothing between them.
+    const found = [...boxes].map((box, part) => ({ box, part })).filter(({ box }) => box);
+    const crossed = [0, ...found.slice(1).map(({ part }) => cuts[part - 1].ink), 0];
+    return found.map(({ box, part }, index) => ({
       label: first + part,
       box,
       component,
-      cutBefore: crossed[part],
-      cutAfter: crossed[part + 1],
+      cutBefore: crossed[index],
+      cutAfter: crossed[index + 1],
     }));
-    return pieces.filter(({ box }) => box);
   }
 
   function relabel(labels, { top, left }, own, labelOf) {
