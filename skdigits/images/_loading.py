@@ -110,14 +110,15 @@ def _from_file(
     source: Any, max_pixels: int | None = None
 ) -> tuple[FloatImage, tuple[int, int]]:
     """`load_page` for files; at full resolution if `max_pixels` is None."""
-    if not hasattr(source, "read"):
-        with _open(source) as opened:
-            return _from_file(opened, max_pixels)
     Image = _import_pillow()
-    name = getattr(source, "name", None)
-    name = name if isinstance(name, str | os.PathLike) else "The image"
-    file = _seekable(source, name)
-    file.seek(0)
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        name = name if isinstance(name, str | os.PathLike) else "The image"
+        file = _in_memory(source, name)
+    else:
+        name = source
+        with _open(source) as opened:
+            file = _in_memory(opened, name)
     start = file.read(12)
     file.seek(0)
     if _is_heic(start):
@@ -135,29 +136,20 @@ def _from_file(
         ) from error
     except Exception as error:  # decoders raise a dozen types for damage
         raise _damaged(name) from error
-    with image:
-        return _from_pillow(image, name, max_pixels)
+    return _from_pillow(image, name, max_pixels)
 
 
 def _open(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
-    except FileNotFoundError as error:
-        if "://" not in str(path):
-            raise
-        raise FileNotFoundError(
-            error.errno, "Not a file. Download the image, and pass its path", str(path)
-        ) from None
     except ValueError as error:  # a null byte
         raise ImageError(f"{path!r} is not the path of a file: {error}.") from error
 
 
-def _seekable(source: Any, name: Path) -> io.BufferedIOBase:
-    """The file itself; or its bytes in memory if it cannot seek, or reads in pieces."""
+def _in_memory(source: Any, name: Path) -> io.BytesIO:
+    """The bytes of a file, from its start if it can seek."""
     if getattr(source, "closed", False):
         raise ImageError(f"{name} is a closed file. Pass an open one, or its path.")
-    if isinstance(source, io.BufferedIOBase) and source.seekable():
-        return source
     if hasattr(source, "seekable") and source.seekable():
         source.seek(0)
     content = io.BytesIO()
@@ -165,6 +157,7 @@ def _seekable(source: Any, name: Path) -> io.BufferedIOBase:
         content.write(chunk)
         if content.tell() > _MAX_BYTES:
             raise too_large(f"{name}, which has more than {_MAX_BYTES:,} bytes")
+    content.seek(0)
     return content
 
 
@@ -187,7 +180,7 @@ def _is_heic(start: bytes) -> bool:
     return start[4:8] == b"ftyp" and start[8:12] in brands
 
 
-def _open_heic(source: io.BufferedIOBase, name: Path) -> Any:
+def _open_heic(source: io.BytesIO, name: Path) -> Any:
     try:
         import pillow_heif
     except ImportError as error:
