@@ -217,6 +217,29 @@ def test_dark_table_around_the_paper():
     assert layout(find_digits(page)) == [3]
 
 
+def test_dark_label_with_light_digits():
+    page = np.ones((600, 700))
+    page[:300, 100:500] = bars()
+    page[350:550, 80:600] = 0.15
+    for left in (160, 260, 360, 460):
+        page[410:490, left : left + 10] = 0.85
+    assert layout(find_digits(page)) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ink": 0.2, "noise": 0.01},
+        {"ink": 0.5, "grain": 0.5, "stroke": 0.6},
+        {"ink": 0.7, "grain": 0.5, "stroke": 1.5, "inverted": True},
+    ],
+    ids=["pale", "pencil", "chalk"],
+)
+def test_faint_and_uneven_strokes(settings):
+    page = make_page(3, shape=(450, 600), height=60, most=(3, 4), **settings)
+    assert count_found(page, find_digits(page.image)) == n_digits(page)
+
+
 def test_holes_of_a_binding_are_not_digits():
     page = bars((400, 500))
     rows, columns = np.indices(page.shape)

@@ -18,9 +18,9 @@ from skdigits.images._resampling import resize, shrink
 # Sizes of images are in pixels of the longer side; windows and widths are parts of the
 # longer side. Thresholds were chosen on photographs and on benchmarks/pages.py.
 
-# Levels of the image pyramid. Edges of shadows and of the paper need the first; the
-# polarity of thin strokes is found in the second, that of wide ones in the third.
-_LEVELS = (480, 240, 96)
+# Levels of the image pyramid. Edges of shadows and of the paper need the first, the
+# polarity of strokes the second.
+_LEVELS = (480, 240)
 
 # Size of the window of percentiles, in pixels of the level where they are measured.
 _WINDOW_PIXELS = 20
@@ -43,13 +43,9 @@ _MIN_SIGNAL_TO_NOISE = 5
 # Minimum brightness of paper, from 0 for black to 1 for white.
 _MIN_BRIGHTNESS = 1 / 64
 
-# Window in which some paper is visible, on a page and around a single digit. On a page
-# it is at least this many times as wide as the widest stroke; a dark area wider than
-# _MAX_STROKE is not a stroke.
+# Window in which some paper is visible, on a page and around a single digit.
 _PAGE_WINDOW = 1 / 6
 _DIGIT_WINDOW = 0.4
-_WINDOW_IN_STROKES = 4
-_MAX_STROKE = 0.18
 
 # Strokes are narrower than this at the level where polarity is decided, in pixels.
 _NARROW = 15
@@ -65,6 +61,10 @@ _TABLE_CONTRAST = 2.0
 
 # The sheet of paper covers at least this share of the image.
 _MIN_SHEET = 0.1
+
+# A dark label with light ink covers at least this share of the image, and of its box;
+# ink covers this part of it.
+_MIN_LABEL, _MIN_FILLED, _LABEL_INK = 0.01, 0.85, (0.02, 0.45)
 
 # Smaller images have no shadows: they were drawn, or cut out and scaled.
 _MAX_TWO_TONE = 64
@@ -101,19 +101,34 @@ def page_background(grey: FloatImage, invert: bool = False) -> Background:
     Whether ink is lighter than paper is decided by narrow strokes: the border does not
     show it, because photographs are darker there.
     """
-    edges, thin, wide = make_levels(grey)
-    dark_window, light_window = _window(wide), _window(1 - wide)
+    edges, small = make_levels(grey)
     paper = _fill_ink(edges, _PAGE_WINDOW)
-    sheet = _find_sheet(shrink(paper, max(thin.shape)))
-    small = wide if max(dark_window, light_window) > _PAGE_WINDOW else thin
+    sheet = _find_sheet(shrink(paper, max(small.shape)))
     # The grain of a table and the edges of the paper are not strokes.
     inside = resize(sheet.astype(np.float32), small.shape)
     inside = ndimage.minimum_filter(inside, _NARROW, mode="nearest") > 0.99
     if has_light_ink(_strokes(small)[inside]) != invert:
-        return Background(True, _fill_ink(1 - edges, light_window), light_window)
-    if dark_window > _PAGE_WINDOW:
-        paper = _fill_ink(edges, dark_window)
-    return Background(False, paper, dark_window, sheet)
+        return Background(True, _fill_ink(1 - edges, _PAGE_WINDOW), _PAGE_WINDOW)
+    return Background(False, paper, _PAGE_WINDOW, sheet)
+
+
+def invert_labels(grey: FloatImage) -> FloatImage:
+    """Invert dark labels with light ink on lighter paper."""
+    small = shrink(grey, _LEVELS[1])
+    labels, _ = ndimage.label(small < np.median(small) / 2)
+    inverted = np.zeros(small.shape, dtype=np.float32)
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        own = labels[box] == label
+        if own.size < _MIN_LABEL * small.size or touches_border(box, small.shape):
+            continue
+        filled = ndimage.binary_fill_holes(own)
+        ink = 1 - own.sum() / filled.sum()
+        if filled.mean() >= _MIN_FILLED and _LABEL_INK[0] <= ink <= _LABEL_INK[1]:
+            inverted[box][filled] = 1
+    if not inverted.any():
+        return grey
+    result: FloatImage = np.where(resize(inverted, grey.shape) > 0.5, 1 - grey, grey)
+    return result
 
 
 def digit_background(edges: FloatImage, light_ink: bool) -> Background:
@@ -195,20 +210,6 @@ def _strokes(small: FloatImage) -> FloatImage:
 def make_levels(grey: FloatImage) -> list[FloatImage]:
     """The image pyramid: each level is made of the one before."""
     return list(accumulate(_LEVELS, shrink, initial=grey))[1:]
-
-
-def _window(small: FloatImage) -> float:
-    """Width of a window that shows paper around the widest stroke."""
-    longer = max(small.shape)
-    ink = _close(small, longer // 2) - small
-    mask = ink > max(np.quantile(ink, 0.99) / 2, MIN_CONTRAST)
-    labels, _ = ndimage.label(np.pad(mask, 1, mode="edge"))
-    outside = np.unique([*labels[[0, -1]].flat, *labels[:, [0, -1]].flat])
-    labels = np.where(np.isin(labels, outside), 0, labels)[1:-1, 1:-1]
-    widest = 2 * ndimage.distance_transform_edt(labels).max() / longer
-    if widest > _MAX_STROKE:
-        return _PAGE_WINDOW
-    return float(max(_PAGE_WINDOW, _WINDOW_IN_STROKES * widest))
 
 
 def _fill_ink(level: FloatImage, window: float) -> FloatImage:

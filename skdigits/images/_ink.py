@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from skdigits.images._background import divide_by_paper, page_background
+from skdigits.images._background import divide_by_paper, invert_labels, page_background
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
 from skdigits.images._errors import BlankImageError
 from skdigits.images._normalize import ink_of_digit
@@ -33,7 +33,7 @@ def ink_of_page(grey: FloatImage, *, invert: bool = False) -> tuple[FloatImage, 
 
     `invert` takes light ink for dark ink, and the reverse.
     """
-    grey = to_working_size(grey)
+    grey = invert_labels(to_working_size(grey))
     background = page_background(grey, invert)
     for smoothing in _SMOOTHING:
         ink, min_ink = divide_by_paper(grey, background, smoothing)

@@ -160,7 +160,7 @@ def ink_of_digit(grey: FloatImage) -> tuple[FloatImage, bool]:
 
     The digit may fill the image. Paper is even if nearly all of it has one grey level.
     """
-    edges, small, _ = make_levels(grey)
+    edges, small = make_levels(grey)
     on_paper = find_paper(grey)
     if on_paper is None:
         light_ink = has_light_ink(differs_from_border(small))
