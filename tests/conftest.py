@@ -123,6 +123,13 @@ def leaves_no_traces(request):
     yield from check_state([request.node])
 
 
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def fixtures_leave_no_traces(request):
     """As `leaves_no_traces`, for fixtures that live as long as a file of tests."""

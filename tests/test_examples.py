@@ -40,14 +40,6 @@ def _read_once():
         yield
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A folder with good files, for the tests to spoil."""

@@ -517,6 +517,7 @@ def test_feature_names(digits, to_frame):
     X, y = digits
     names = [f"pixel_{number}" for number in range(64)]
     frame = to_frame(X, names)
+    quick(early_stopping=True).fit(frame, y)  # its scores warn of no names
     clf = quick().fit(frame, y)
     assert clf.feature_names_in_.tolist() == names
     expected = quick().fit(X, y).predict_proba(X)

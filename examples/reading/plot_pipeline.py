@@ -13,7 +13,7 @@ images, and the preprocessing cannot be forgotten.
 # Images
 # ------
 #
-# We generate snapshots of 1000 digits, with random sizes, positions, paper
+# We generate snapshots of 400 digits, with random sizes, positions, paper
 # brightness and light from one side. A quarter of them are light on dark.
 
 import matplotlib.pyplot as plt
@@ -42,9 +42,7 @@ def snapshot(image, rng):
 
 
 X, y = mnist_data()
-X, _, y, _ = train_test_split(
-    X, y, train_size=1000, stratify=y, random_state=0
-)
+X, _, y, _ = train_test_split(X, y, train_size=400, stratify=y, random_state=0)
 rng = np.random.default_rng(0)
 images = [snapshot(image, rng) for image in X.reshape(-1, 28, 28)]
 
@@ -77,7 +75,7 @@ display.ax_.set_title("The same, as the network sees them")
 # the digit.
 
 train, test, y_train, y_test = train_test_split(
-    images, y, test_size=300, stratify=y, random_state=0
+    images, y, test_size=100, stratify=y, random_state=0
 )
 
 
@@ -95,7 +93,7 @@ reader = make_pipeline(
 resizing = make_pipeline(FunctionTransformer(resize), reader[-1])
 for name, pipeline in [("normalised", reader), ("resized", resizing)]:
     accuracy = pipeline.fit(train, y_train).score(test, y_test)
-    print(f"{name:12} accuracy {accuracy:.1%} on 300 images")
+    print(f"{name:12} accuracy {accuracy:.1%} on 100 images")
 
 # %%
 # A search over both steps

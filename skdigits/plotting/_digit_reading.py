@@ -211,8 +211,11 @@ class DigitReadingDisplay:
             The classifier, see :func:`skdigits.images.read_digits`. If `None`, the
             pretrained network.
 
-        min_confidence, max_error : float, default=None
-            Which digits are marked as unsure, see :func:`skdigits.images.read_digits`.
+        min_confidence : float, default=None
+            Digits below it are unsure, see :func:`skdigits.images.read_digits`.
+
+        max_error : float, default=None
+            The accepted share of wrong digits, in place of `min_confidence`.
 
         **kwargs : dict
             Parameters of :meth:`plot`.
