@@ -18,7 +18,8 @@ MIN_CONFIDENCE = 0.5
 
 # With `max_error`, the minimum of the mean confidence of an image of several digits:
 # below, most errors are in the division of the ink, which the confidence of a digit
-# does not show. Chosen on one half of the sources of photographs.
+# does not show. Chosen on photographs, with the errors of both halves of their sources
+# in view.
 _MIN_MEAN = 0.97
 
 
