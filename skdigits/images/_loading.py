@@ -144,6 +144,12 @@ def _open(path: Path) -> BinaryIO:
         return open(path, "rb")
     except ValueError as error:  # a null byte
         raise ImageError(f"{path!r} is not the path of a file: {error}.") from error
+    except FileNotFoundError as error:
+        if "://" not in str(path):
+            raise
+        raise FileNotFoundError(
+            error.errno, "Not a file. Download the image, and pass its path", str(path)
+        ) from None
 
 
 def _in_memory(source: Any, name: Path) -> io.BytesIO:
