@@ -302,7 +302,7 @@ def check_contrast(contrast: float, min_contrast: float = MIN_CONTRAST) -> None:
     if contrast < min_contrast:
         raise BlankImageError(
             "There is no ink on the image. Expected a digit that is darker or lighter "
-            f"than its paper by at least {min_contrast:.1%}: {MIN_CONTRAST:.0%}, or "
-            f"{_MIN_SIGNAL_TO_NOISE} times the noise. Got {contrast:.1%}. Write with a "
-            "darker pen or in better light, and leave paper around the digit."
+            f"than its paper by at least {min_contrast:.1%} ({MIN_CONTRAST:.0%}, and "
+            f"{_MIN_SIGNAL_TO_NOISE} times the noise). Got {contrast:.1%}. Write with "
+            "a darker pen or in better light, and leave paper around the digit."
         )
