@@ -33,8 +33,7 @@ def plt():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    yield plt
-    plt.close("all")
+    return plt
 
 
 @pytest.fixture(scope="module")

@@ -268,7 +268,7 @@ def test_reading_as_text_html_and_frame():
 
 
 def test_display():
-    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("matplotlib")
     from skdigits.plotting import TableReadingDisplay
 
     page, crossings = make_table([["7", ""], ["42", "1"]])
@@ -279,7 +279,6 @@ def test_display():
     assert again.figure_ is display.figure_
     ends = [path.vertices.max(axis=0) for path in again.cells_.get_paths()]
     np.testing.assert_allclose(np.max(ends, axis=0), crossings[-1, -1, ::-1], atol=2.5)
-    pyplot.close("all")
 
 
 def test_command_prints_csv_and_json(tmp_path, capsys):

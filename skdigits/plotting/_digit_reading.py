@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from skdigits.images import PageReading, load_image, read_digits
 from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
 from skdigits.plotting._digit_grid import DigitGridDisplay
-from skdigits.plotting._matplotlib import import_pyplot
+from skdigits.plotting._matplotlib import import_pyplot, label_style, show_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,10 +124,7 @@ class DigitReadingDisplay:
         20.0
         """
         plt = import_pyplot("DigitReadingDisplay.plot")
-        from matplotlib.cbook import normalize_kwargs
         from matplotlib.patches import Rectangle
-        from matplotlib.patheffects import withStroke
-        from matplotlib.text import Text
 
         image = np.asarray(self.image)
         digits = self.reading.digits
@@ -136,13 +133,9 @@ class DigitReadingDisplay:
         self.axes_ = np.asarray(axes)
         page, seen = self.axes_
         self.figure_ = page.figure
-        self.im_ = page.imshow(
-            image, **({"cmap": "gray", "vmin": 0, "vmax": 1} | (im_kw or {}))
-        )
-        page.set_axis_off()
+        self.im_ = show_page(page, image, im_kw)
         seen.set_axis_off()
 
-        text_kw = normalize_kwargs(text_kw, Text)
         self.box_, self.text_ = [], []
         for digit in digits:
             top, left, bottom, right = digit.box
@@ -158,18 +151,8 @@ class DigitReadingDisplay:
                 linestyle="-" if sure else "--",
             )
             self.box_.append(page.add_patch(box))
-            style = {
-                "ha": "left",
-                "va": "bottom",
-                "color": color,
-                "weight": "bold",
-                "fontsize": 11,
-                "parse_math": False,
-                # Legible on dark pages, too.
-                "path_effects": [withStroke(linewidth=2.5, foreground="white")],
-            }
             reading = f"{digit.label}" if sure else f"{digit.label}?"
-            style = normalize_kwargs(style, Text) | text_kw
+            style = label_style(text_kw, color=color, va="bottom", fontsize=11)
             self.text_.append(page.text(left - 0.5, top - 0.5, reading, **style))
 
         self.digits_ = self._draw_digits(seen) if digits else None

@@ -12,3 +12,25 @@ def import_pyplot(caller: str) -> Any:
             '`pip install "skdigits[plot]"`.'
         ) from error
     return plt
+
+
+def show_page(ax: Any, image: Any, im_kw: dict[str, Any] | None) -> Any:
+    """Draw grey levels from 0 for black to 1 for white, without axes."""
+    ax.set_axis_off()
+    return ax.imshow(image, **({"cmap": "gray", "vmin": 0, "vmax": 1} | (im_kw or {})))
+
+
+def label_style(text_kw: dict[str, Any] | None, **style: Any) -> dict[str, Any]:
+    """Keyword arguments of the text of a label on a page; `text_kw` has precedence."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.patheffects import withStroke
+    from matplotlib.text import Text
+
+    usual = {
+        "ha": "left",
+        "weight": "bold",
+        "parse_math": False,
+        # Legible on dark pages, too.
+        "path_effects": [withStroke(linewidth=2.5, foreground="white")],
+    }
+    return normalize_kwargs(usual | style, Text) | normalize_kwargs(text_kw, Text)

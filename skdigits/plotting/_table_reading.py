@@ -7,17 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skdigits.images import TableReading, load_image, read_table
-from skdigits.plotting._matplotlib import import_pyplot
+from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
+from skdigits.plotting._matplotlib import import_pyplot, label_style, show_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
     from sklearn.base import BaseEstimator
 
-# Blue and vermilion from the palette of Okabe and Ito, which colour-blind readers
-# tell apart, and grey.
 _COLORS: dict[Literal["ok", "unsure", "empty"], str]
-_COLORS = {"ok": "#0072b2", "unsure": "#d55e00", "empty": "#999999"}
+_COLORS = {"ok": SURE_COLOR, "unsure": UNSURE_COLOR, "empty": "#999999"}  # grey
 
 
 class TableReadingDisplay:
@@ -120,10 +119,7 @@ class TableReadingDisplay:
         3
         """
         plt = import_pyplot("TableReadingDisplay.plot")
-        from matplotlib.cbook import normalize_kwargs
         from matplotlib.collections import PolyCollection
-        from matplotlib.patheffects import withStroke
-        from matplotlib.text import Text
 
         image = np.asarray(self.image)
         cells = self.reading.cells
@@ -135,10 +131,7 @@ class TableReadingDisplay:
                 layout="constrained",
             )
         self.ax_, self.figure_ = ax, ax.figure
-        self.im_ = ax.imshow(
-            image, **({"cmap": "gray", "vmin": 0, "vmax": 1} | (im_kw or {}))
-        )
-        ax.set_axis_off()
+        self.im_ = show_page(ax, image, im_kw)
         corners = np.array([cell.corners for cell in cells])
         colors = [_COLORS[cell.status] for cell in cells]
         # Unsure cells last: their outlines cover those of their neighbours.
@@ -151,21 +144,11 @@ class TableReadingDisplay:
                 linewidths=1.2,
             )
         )
-        text_kw = normalize_kwargs(text_kw, Text)
-        style = {
-            "ha": "left",
-            "va": "top",
-            "weight": "bold",
-            "fontsize": 9,
-            "parse_math": False,
-            # Legible on dark images, too.
-            "path_effects": [withStroke(linewidth=2.5, foreground="white")],
-        }
         self.text_ = []
         for cell, own, color in zip(cells, corners, colors, strict=True):
             y, x = own[0]
-            text = ax.text(x, y, cell.text, **({"color": color} | style | text_kw))
-            self.text_.append(text)
+            style = label_style(text_kw, color=color, va="top", fontsize=9)
+            self.text_.append(ax.text(x, y, cell.text, **style))
         return self
 
     @classmethod
