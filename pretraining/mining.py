@@ -4,14 +4,14 @@ import numpy as np
 
 from pretraining.lines import make_line, photographed
 from pretraining.no_digits import texture
+from pretraining.windows import shows_digit
 from skdigits.images._lattice import make_windows
 from skdigits.images._pieces import line_height, to_pieces
 from skdigits.images._strokes import to_chains
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
-# is at most this share of it. It is not a digit below and above the other two.
-_MIN_WHOLE, _MAX_PART = 0.9, 0.75
-_MAX_RESIDUE, _MIN_OTHER = 0.08, 0.2
+# is at most this share of it.
+_MIN_WHOLE, _MAX_RESIDUE = 0.9, 0.08
 
 # Share of lines that are the texture of a surface, and their shape in pixels.
 _TEXTURES, _SHAPE = 0.08, (200, 500)
@@ -76,6 +76,7 @@ def _label(inside, totals, digits):
     best = inside[2:].argmax()
     share = inside[2 + best] / totals[2 + best]
     other = 1 - inside[2 + best] / inside.sum()
-    if share >= _MIN_WHOLE and other <= _MAX_RESIDUE:
-        return digits[best]
-    return -1 if share <= _MAX_PART or other >= _MIN_OTHER else None
+    shown = shows_digit(share, other, _MIN_WHOLE, _MAX_RESIDUE)
+    if shown is None:
+        return None
+    return digits[best] if shown else -1

@@ -6,9 +6,10 @@ from pretraining.camera import normalized_ink
 from pretraining.pens import write
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
-# is at most this share of it. It is not a digit below and above the other two.
-_MIN_WHOLE, _MAX_PART = 0.93, 0.75
-_MAX_RESIDUE, _MIN_OTHER = 0.06, 0.2
+# is at most this share of it.
+_MIN_WHOLE, _MAX_RESIDUE = 0.93, 0.06
+# It is not a digit below and above these.
+_MAX_PART, _MIN_OTHER = 0.75, 0.2
 
 # Height of a digit in pixels.
 _HEIGHT = 80
@@ -46,14 +47,28 @@ def window(X, y, rng):
     shares = inside[:3] / layers[:3].sum((1, 2))
     best = shares.argmax()
     other = 1 - inside[best] / inside.sum()
-    if shares[best] >= _MIN_WHOLE and other <= _MAX_RESIDUE:
-        label = y[indices[best]]
-    elif shares[best] <= _MAX_PART or other >= _MIN_OTHER:
-        label = -1
-    else:
+    shown = shows_digit(shares[best], other, _MIN_WHOLE, _MAX_RESIDUE)
+    if shown is None:
         return None, -1
     ink = layers[:, :, start:stop].max(axis=0)
-    return normalized_ink(ink, rng), label
+    return normalized_ink(ink, rng), y[indices[best]] if shown else -1
+
+
+def shows_digit(share, other, min_whole, max_residue):
+    """Whether a window shows a digit; None if that is hard to say.
+
+    Parameters
+    ----------
+    share : float
+        Of the ink of the digit, the share in the window.
+    other : float
+        Of the ink in the window, the share that is not the digit's.
+    min_whole, max_residue : float
+        Minimum of `share` and maximum of `other` for a digit.
+    """
+    if share >= min_whole and other <= max_residue:
+        return True
+    return False if share <= _MAX_PART or other >= _MIN_OTHER else None
 
 
 def _reach(rng):
