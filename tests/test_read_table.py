@@ -191,6 +191,21 @@ def test_min_confidence_marks_cells_unsure(table):
     assert {cell.status for cell in reading.cells} == {"empty", "unsure"}
 
 
+def test_max_error(table):
+    page, _ = table
+    assert read_table(page, max_error=0.05).values.tolist() == NUMBERS
+    # All digits are unsure if they have another ink than those of the calibration.
+    lines = make_table([["", "", ""]] * 4)[0] < 1
+    blurred = np.where(lines, page, ndimage.gaussian_filter(page, 3))
+    assert "ok" in {cell.status for cell in read_table(blurred).cells}
+    strict = read_table(blurred, max_error=0.05)
+    assert {cell.status for cell in strict.cells} == {"empty", "unsure"}
+    with pytest.raises(ValueError, match="max_error must be at least"):
+        read_table(page, max_error=0)
+    with pytest.raises(ValueError, match="together with min_confidence"):
+        read_table(page, max_error=0.05, min_confidence=0.5)
+
+
 def test_ink_that_is_not_a_number_is_unsure():
     page, crossings = make_table([["7", "", "4"]])
     top, left = crossings[0, 1]

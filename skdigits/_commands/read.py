@@ -130,11 +130,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for option in ("verbose", "max-error"):
-        if arguments.table and getattr(arguments, option.replace("-", "_")):
-            raise ValueError(
-                f"--{option} is for pages without a table. Omit --table or --{option}."
-            )
+    if arguments.table and arguments.verbose:
+        raise ValueError(
+            "--verbose is for pages without a table. Omit --table or --verbose."
+        )
 
 
 def _files(name: str) -> list[str]:

@@ -108,8 +108,7 @@ def read_digits(
     if estimator is not None:
         classes = estimator.classes_
         _, probabilities = classify([r.image for r in found.regions], estimator)
-    readable = max_error is None or len(probabilities) < 2
-    readable = readable or np.mean(np.max(probabilities, axis=1)) >= _MIN_MEAN
+    readable = max_error is None or are_readable(probabilities)
     digits = []
     for region, own in zip(found.regions, probabilities, strict=True):
         best = own.argmax()
@@ -140,6 +139,13 @@ def _number(digits: list[DigitReading], column: int) -> NumberReading:
         confidence=min(digit.confidence for digit in digits),
         line=digits[0].row,
         column=column,
+    )
+
+
+def are_readable(probabilities: Sequence[NDArray[np.floating[Any]]]) -> bool:
+    """Whether `max_error` holds for digits with these probabilities of the classes."""
+    return len(probabilities) < 2 or bool(
+        np.mean(np.max(probabilities, axis=1)) >= _MIN_MEAN
     )
 
 

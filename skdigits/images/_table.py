@@ -14,11 +14,14 @@ from skdigits.images._grid_search import find_grids, line_ink
 from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
 from skdigits.images._loading import ImageLike, load_page
 from skdigits.images._preview import to_preview
-from skdigits.images._read import check_min_confidence, classify
+from skdigits.images._read import are_readable, classify, to_min_confidence
 from skdigits.images._table_reading import TableCell, TableReading
 
 # Minimum number of pixels of the longer side, to which images are enlarged.
 _MIN_WORKING_PIXELS = 900
+
+# Default of `min_confidence`. Chosen on photographs.
+_MIN_CONFIDENCE = 0.6
 
 # Text, confidence and status of a cell.
 _Text: TypeAlias = tuple[str, float, Literal["empty", "ok", "unsure"]]
@@ -32,7 +35,8 @@ def read_table(
     shape: tuple[int, int] | None = ...,
     tables: Literal["largest"] = ...,
     estimator: Any = ...,
-    min_confidence: float = ...,
+    min_confidence: float | None = ...,
+    max_error: float | None = ...,
 ) -> TableReading: ...
 @overload
 def read_table(
@@ -41,7 +45,8 @@ def read_table(
     shape: tuple[int, int] | None = ...,
     tables: Literal["all"],
     estimator: Any = ...,
-    min_confidence: float = ...,
+    min_confidence: float | None = ...,
+    max_error: float | None = ...,
 ) -> list[TableReading]: ...
 def read_table(
     image: ImageLike,
@@ -49,7 +54,8 @@ def read_table(
     shape: tuple[int, int] | None = None,
     tables: Literal["largest", "all"] = "largest",
     estimator: Any = None,
-    min_confidence: float = 0.6,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
 ) -> TableReading | list[TableReading]:
     """Read the numbers of a photographed or scanned table with ruled lines.
 
@@ -70,8 +76,12 @@ def read_table(
     estimator : estimator instance, default=None
         Fitted classifier, see :func:`read_digits`. None for the classifier of
         :func:`skdigits.pretrained.load_digit_reader`.
-    min_confidence : float, default=0.6
-        Digits with a lower confidence are unsure, in [0, 1].
+    min_confidence : float, default=None
+        Digits with a lower confidence are unsure, in [0, 1]. None for 0.6, or for the
+        threshold of `max_error`.
+    max_error : float, default=None
+        Share of wrong labels that is accepted among the digits that are not unsure, in
+        (0, 1): 0.01 for 1 %. Sets `min_confidence` as it does in :func:`read_digits`.
 
     Returns
     -------
@@ -88,7 +98,8 @@ def read_table(
     ImageError
         If the image cannot be read, see :func:`load_image`.
     ValueError
-        If `shape`, `tables`, `estimator` or `min_confidence` is invalid.
+        If `shape`, `tables`, `estimator`, `min_confidence` or `max_error` is invalid,
+        or if `max_error` is given together with `min_confidence` or `estimator`.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -107,7 +118,7 @@ def read_table(
     >>> print(read_table(form))  # or read_table("photo.jpg")
      | 1 |
     """
-    check_min_confidence(min_confidence)
+    threshold = to_min_confidence(min_confidence, max_error, estimator, _MIN_CONFIDENCE)
     _check_shape(shape)
     if tables not in ("largest", "all"):
         raise ValueError(f"tables must be 'largest' or 'all'. Got {tables!r} instead.")
@@ -115,7 +126,7 @@ def read_table(
     grey = to_working_size(grey, _MIN_WORKING_PIXELS)
     expected = None if shape is None else (int(shape[0]), int(shape[1]))
     readings = [
-        _read(grey, grid, original, estimator, min_confidence)
+        _read(grey, grid, original, estimator, threshold, max_error is not None)
         for grid in _find(grey, expected, tables)
     ]
     return readings[0] if tables == "largest" else readings
@@ -127,8 +138,13 @@ def _read(
     shape: tuple[int, int],
     estimator: Any,
     min_confidence: float,
+    all_or_none: bool,
 ) -> TableReading:
-    """Read the cells of a grid, of which the original image has a shape."""
+    """Read the cells of a grid, of which the original image has a shape.
+
+    With `all_or_none`, all digits are unsure if some are as uncertain as those of
+    another ink.
+    """
     crossings = grid.crossings()
     cells = find_cell_digits(flatten(grey, crossings))
     clear_text(cells, grid.shape)
@@ -136,6 +152,8 @@ def _read(
         _clear(cells, rows, columns)
     images = [digit.image for ink in cells.values() for digit in ink.digits]
     labels, probabilities = classify(images, estimator)
+    if all_or_none and not are_readable(probabilities):
+        min_confidence = np.inf
     read = iter(zip(labels, probabilities.max(axis=1, initial=0), strict=True))
     texts = dict.fromkeys(np.ndindex(grid.shape), _EMPTY) | {
         place: _text([next(read) for _ in ink.digits], ink.n_other, min_confidence)

@@ -207,7 +207,8 @@ class TableReadingDisplay:
         estimator: "BaseEstimator | None" = None,
         *,
         shape: tuple[int, int] | None = None,
-        min_confidence: float = 0.6,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
         **kwargs: Any,
     ) -> Self:
         """Read the largest table of an image and draw it.
@@ -224,8 +225,13 @@ class TableReadingDisplay:
         shape : tuple of int, default=None
             Number of rows and of columns. None if it is not known.
 
-        min_confidence : float, default=0.6
-            Digits of a lower probability are marked as unsure, in [0, 1].
+        min_confidence : float, default=None
+            Digits of a lower probability are marked as unsure, in [0, 1]. None for 0.6,
+            or for the threshold of `max_error`.
+
+        max_error : float, default=None
+            Share of wrong labels that is accepted, see
+            :func:`skdigits.images.read_table`.
 
         **kwargs : dict
             Parameters of :meth:`plot`.
@@ -257,6 +263,10 @@ class TableReadingDisplay:
         """
         grey = load_image(image)
         reading = read_table(
-            grey, shape=shape, estimator=estimator, min_confidence=min_confidence
+            grey,
+            shape=shape,
+            estimator=estimator,
+            min_confidence=min_confidence,
+            max_error=max_error,
         )
         return cls(grey, reading).plot(**kwargs)
