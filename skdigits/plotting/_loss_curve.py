@@ -157,8 +157,11 @@ class LossCurveDisplay:
                 label=f"Best epoch ({self.best_epoch})",
             )
             handles.append(self.best_epoch_line_)
-        # Falling losses and rising scores leave the middle right free.
-        (self.score_ax_ or ax).legend(handles=handles, loc="center right", framealpha=1)
+        if len(handles) > 1:
+            # Falling losses and rising scores leave the middle right free.
+            (self.score_ax_ or ax).legend(
+                handles=handles, loc="center right", framealpha=1
+            )
         return self
 
     @classmethod
