@@ -221,7 +221,7 @@ def test_own_model(run, folder):
         (["--model", "foreign.skops"], "not fitted yet"),
         (["page1.jpg", "--figure", "out.png"], "Name a folder"),
         (["--figure", "nowhere/out.png"], "no folder nowhere"),
-        (["--table", "-v"], "Omit --table or --verbose"),
+        (["--table", "-v"], "--verbose is for pages without a table"),
     ],
 )
 def test_unusable_arguments(run, arguments, message):

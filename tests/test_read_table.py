@@ -296,13 +296,17 @@ def test_display():
     np.testing.assert_allclose(np.max(ends, axis=0), crossings[-1, -1, ::-1], atol=2.5)
 
 
+def save(page, path):
+    image = pytest.importorskip("PIL.Image").fromarray((page * 255).astype(np.uint8))
+    image.save(path)
+    return str(path)
+
+
 def test_command_prints_csv_and_json(tmp_path, capsys):
-    Image = pytest.importorskip("PIL.Image")
     from skdigits._commands import main
 
     page, _ = make_table([["7", ""], ["42", "1"]])
-    path = str(tmp_path / "table.png")
-    Image.fromarray((page * 255).astype(np.uint8)).save(path)
+    path = save(page, tmp_path / "table.png")
     assert main(["read", "--table", path]) == 0
     assert capsys.readouterr().out == "7,\n42,1\n"
     assert main(["read", "--table", "--json", path]) == 0
@@ -311,7 +315,24 @@ def test_command_prints_csv_and_json(tmp_path, capsys):
     assert [cell["status"] for cell in answer["cells"]] == ["ok", "empty", "ok", "ok"]
     first = answer["cells"][0]
     assert [len(first["corners"]), len(first["box"])] == [4, 4]
+
+
+def test_command_prints_all_tables(tmp_path, capsys):
+    from skdigits._commands import main
+
+    page = np.hstack([make_table([["5"], ["4"]])[0], make_table([["7", ""]] * 2)[0]])
+    path = save(page, tmp_path / "tables.png")
+    assert main(["read", "--all-tables", path]) == 0
+    assert capsys.readouterr().out == "5\n4\n\n7,\n7,\n"
+    assert main(["read", "--all-tables", "--csv", path]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header == "file,table,row,column,text,confidence"
+    cells = [line.split(",")[1:5] for line in lines]
+    assert cells[:3] == [list("0005"), list("0104"), list("1007")]
     pytest.importorskip("matplotlib").use("Agg")
     figure = tmp_path / "figure.png"
-    assert main(["read", "--table", "--figure", str(figure), path]) == 0
+    arguments = ["read", "--all-tables", "--json", "--figure", str(figure), path]
+    assert main(arguments) == 0
+    tables = json.loads(capsys.readouterr().out)["tables"]
+    assert [table["rows"] for table in tables] == [[["5"], ["4"]], [["7", ""]] * 2]
     assert figure.exists()

@@ -19,7 +19,7 @@ from skdigits._commands._models import load_model
 _DESCRIPTION = """\
 Read the digits on photographs and scans. Prints one line of text per line of
 digits, with a space between numbers and a question mark for each digit that is
-not certain. With --table, prints one line per row of the table, as CSV.
+not certain. With --table, prints one line per row of the largest table, as CSV.
 """
 
 _EPILOG = """\
@@ -57,18 +57,27 @@ def add_parser(commands: Any) -> None:
         "--csv",
         action="store_true",
         help="print one line per number, or cell of a table: file, row, column, text "
-        "and confidence",
+        "and confidence; with --all-tables, the index of the table after the file",
     )
     output.add_argument(
         "--json",
         action="store_true",
         help="print one JSON object per image and line, with the box, confidence "
-        "and status of every digit, or of every cell with --table",
+        "and status of every digit, or of every cell of a table",
     )
-    parser.add_argument(
+    table = parser.add_mutually_exclusive_group()
+    table.add_argument(
         "--table",
-        action="store_true",
-        help="read the cells of a table with ruled lines",
+        action="store_const",
+        const="largest",
+        help="read the cells of the largest table with ruled lines",
+    )
+    table.add_argument(
+        "--all-tables",
+        dest="table",
+        action="store_const",
+        const="all",
+        help="read the cells of all tables, and print an empty line between two",
     )
     parser.add_argument(
         "--figure",
@@ -89,8 +98,8 @@ def add_parser(commands: Any) -> None:
         "--min-confidence",
         metavar="P",
         type=probability,
-        help="digits of a lower probability are not certain; default: 0.5, or 0.6 with "
-        "--table",
+        help="digits of a lower probability are not certain; default: 0.5, or 0.6 for "
+        "tables",
     )
     threshold.add_argument(
         "--max-error",
@@ -112,11 +121,12 @@ def run(arguments: argparse.Namespace) -> int:
     # Pillow's warnings are about damaged files; errors report those that matter.
     warnings.filterwarnings("ignore", module="PIL")
     if arguments.csv:
-        _print_csv([["file", "row", "column", "text", "confidence"]])
+        index = ["table"] if arguments.table == "all" else []
+        _print_csv([["file", *index, "row", "column", "text", "confidence"]])
     failed = False
     for image in images:
         try:
-            reading = _read(image, estimator, arguments)
+            readings = _read(image, estimator, arguments)
         except (OSError, ValueError, ImportError, MemoryError) as error:
             failed = True
             message = in_one_line(error)
@@ -125,14 +135,14 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 print(json.dumps({"file": image, "error": message}), flush=True)
         else:
-            _show(image, reading, arguments, several)
+            _show(image, readings, arguments, several)
     return int(failed)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.table and arguments.verbose:
         raise ValueError(
-            "--verbose is for pages without a table. Omit --table or --verbose."
+            "--verbose is for pages without a table. Omit it, or the option for tables."
         )
 
 
@@ -144,7 +154,8 @@ def _files(name: str) -> list[str]:
     return [str(p) for p in paths if p.suffix.lower() in IMAGE_SUFFIXES] or [name]
 
 
-def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
+def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> list[Any]:
+    """The readings of the tables of an image, or that of its page."""
     from skdigits.images import load_image, read_digits, read_table
 
     if image != "-" and Path(image).is_dir():
@@ -152,52 +163,70 @@ def _read(image: str, estimator: Any, arguments: argparse.Namespace) -> Any:
             f"The folder {image} has no images. Expected files with names such as "
             "page.jpg or page.png."
         )
-    source = sys.stdin.buffer if image == "-" else image
+    source: Any = sys.stdin.buffer if image == "-" else image
+    if arguments.figure:
+        source = load_image(source)
     options = {
         name: getattr(arguments, name)
         for name in ("min_confidence", "max_error")
         if getattr(arguments, name) is not None
     }
-    read = read_table if arguments.table else read_digits
-    if not arguments.figure:
-        return read(source, estimator=estimator, **options)
+    readings: list[Any]
+    if arguments.table == "all":
+        readings = read_table(source, tables="all", estimator=estimator, **options)
+    else:
+        read: Any = read_table if arguments.table else read_digits
+        readings = [read(source, estimator=estimator, **options)]
+    if arguments.figure:
+        figure = _draw(source, readings, bool(arguments.table))
+        save_figure(figure, figure_path(arguments.figure, image))
+    return readings
+
+
+def _draw(image: Any, readings: list[Any], tables: bool) -> Any:
     from skdigits.plotting import DigitReadingDisplay, TableReadingDisplay
 
-    grey = load_image(source)
-    reading: Any = read(grey, estimator=estimator, **options)
-    display = TableReadingDisplay if arguments.table else DigitReadingDisplay
-    figure = display(grey, reading).plot().figure_
-    save_figure(figure, figure_path(arguments.figure, image))
-    return reading
+    if not tables:
+        return DigitReadingDisplay(image, readings[0]).plot().figure_
+    ax = None
+    for reading in readings:
+        ax = TableReadingDisplay(image, reading).plot(ax).ax_
+    return ax.figure
 
 
 def _show(
-    image: str, reading: Any, arguments: argparse.Namespace, several: bool
+    image: str, readings: list[Any], arguments: argparse.Namespace, several: bool
 ) -> None:
     if arguments.json:
         as_json = _table_as_json if arguments.table else _page_as_json
-        print(json.dumps({"file": image} | as_json(reading)), flush=True)
+        found = [as_json(reading) for reading in readings]
+        shown = {"tables": found} if arguments.table == "all" else found[0]
+        print(json.dumps({"file": image} | shown), flush=True)
         return
     if arguments.csv:
-        parts = reading.cells if arguments.table else reading.numbers
-        _print_csv(
-            [
-                image,
-                part.row if arguments.table else part.line,
-                part.column,
-                part.text,
-                round(part.confidence, 4),
-            ]
-            for part in parts
-        )
+        for index, reading in enumerate(readings):
+            file = [image, index] if arguments.table == "all" else [image]
+            parts = reading.cells if arguments.table else reading.numbers
+            _print_csv(
+                [
+                    *file,
+                    part.row if arguments.table else part.line,
+                    part.column,
+                    part.text,
+                    round(part.confidence, 4),
+                ]
+                for part in parts
+            )
         return
     if several:
         print(f"==> {image} <==")
-    if arguments.table:
-        _print_csv(reading.values)
-    else:
-        text = _with_confidences(reading) if arguments.verbose else reading.text
-        print(text or "(no digits)", flush=True)
+    for index, reading in enumerate(readings):
+        if arguments.table:
+            _print_csv([[]] * (index > 0))
+            _print_csv(reading.values)
+        else:
+            text = _with_confidences(reading) if arguments.verbose else reading.text
+            print(text or "(no digits)", flush=True)
 
 
 def _print_csv(rows: Iterable[Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from skdigits.images._boxes import FloatImage
+from skdigits.images._boxes import Box, FloatImage
 from skdigits.images._cells import CellInk, Place, clear_text, find_cell_digits
 from skdigits.images._errors import GridNotFoundError, TableShapeError
 from skdigits.images._flat_table import flatten
@@ -15,6 +15,7 @@ from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
 from skdigits.images._loading import ImageLike, load_page
 from skdigits.images._preview import to_preview
 from skdigits.images._read import are_readable, classify, to_min_confidence
+from skdigits.images._reading_order import to_rows
 from skdigits.images._table_reading import TableCell, TableReading
 
 # Minimum number of pixels of the longer side, to which images are enlarged.
@@ -87,7 +88,7 @@ def read_table(
     -------
     TableReading or list of TableReading
         The text, confidence and status of each cell, and its corners in the image. For
-        "all", a list of the tables from top to bottom.
+        "all", a list of the tables, from top to bottom and left to right.
 
     Raises
     ------
@@ -225,7 +226,7 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
         if found and tables == "largest":
             return found[:1]
         if found:
-            return sorted(found, key=lambda grid: float(grid.crossings()[0, 0, 0]))
+            return [found[i] for row in to_rows(list(map(_box, found))) for i in row]
         if shape is not None and possible:
             rows, columns = possible[0].certain().shape
             raise TableShapeError(
@@ -249,13 +250,17 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
     )
 
 
+def _box(grid: Grid) -> Box:
+    y, x = np.rint(np.moveaxis(grid.crossings(), -1, 0)).astype(int)
+    return slice(y.min(), y.max()), slice(x.min(), x.max())
+
+
 def _overlap(grid: Grid, other: Grid) -> bool:
     """Whether the centre of a grid is inside of the box around another one."""
-    places = other.crossings()
     centre = grid.crossings().mean(axis=(0, 1))
-    return bool(
-        (centre > places.min(axis=(0, 1))).all()
-        and (centre < places.max(axis=(0, 1))).all()
+    return all(
+        side.start < place < side.stop
+        for place, side in zip(centre, _box(other), strict=True)
     )
 
 
