@@ -98,7 +98,7 @@ def to_onnx(
     except ImportError as error:
         raise ImportError(
             "Export to ONNX requires skl2onnx. Install it with "
-            '`pip install "skdigits[onnx]"`.'
+            "`pip install onnx skl2onnx`."
         ) from error
     steps = _fitted_steps(estimator)
     classifier = steps[-1]

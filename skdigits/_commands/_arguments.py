@@ -33,7 +33,7 @@ def add_output(parser: Any) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="the new classifier, to be saved by joblib (.joblib) or skops (.skops)",
+        help="file for the new classifier, of joblib (.joblib) or skops (.skops)",
     )
 
 

@@ -29,7 +29,7 @@ examples:
   skdigits read page.jpg --figure boxes.png
 
 exit status:
-  0 if all images were read, 1 if some could not be read, 2 if none was tried
+  0 if all images were read, 1 if some could not be read, 2 for a wrong command
 """
 
 
@@ -51,13 +51,16 @@ def add_parser(commands: Any) -> None:
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument(
-        "-v", "--verbose", action="store_true", help="print the confidence of numbers"
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also print the lowest confidence of the digits of each number",
     )
     output.add_argument(
         "--csv",
         action="store_true",
-        help="print one line per number, or cell of a table: file, row, column, text "
-        "and confidence; with --all-tables, the index of the table after the file",
+        help="print one line per number, or per cell of a table: file, row, column, "
+        "text and confidence; with --all-tables, the index of the table after the file",
     )
     output.add_argument(
         "--json",
@@ -98,15 +101,15 @@ def add_parser(commands: Any) -> None:
         "--min-confidence",
         metavar="P",
         type=probability,
-        help="digits of a lower probability are not certain; default: 0.5, or 0.6 for "
+        help="minimum probability of a digit that is certain; default: 0.5, or 0.6 for "
         "tables",
     )
     threshold.add_argument(
         "--max-error",
         metavar="E",
         type=probability,
-        help="so many digits are not certain that at most this fraction of the others "
-        "is wrong, such as 0.01",
+        help="accept this fraction of wrong digits, such as 0.01, and choose the "
+        "minimum probability accordingly",
     )
 
 

@@ -60,7 +60,10 @@ def add_parser(commands: Any) -> None:
         "500 250",
     )
     parser.add_argument(
-        "--epochs", metavar="N", type=positive, help="default: those of the recipe"
+        "--epochs",
+        metavar="N",
+        type=positive,
+        help="number of epochs; default: that of the recipe",
     )
     parser.add_argument(
         "--test-size",

@@ -1,1 +1,1 @@
-"""The one door to Keras and TensorFlow: nothing else imports them."""
+"""The only package that imports Keras and TensorFlow."""

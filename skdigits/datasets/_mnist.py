@@ -61,8 +61,8 @@ def fetch_mnist(
 
     The data are read from a file in `data_home`, or else downloaded from OpenML.
 
-    60000 images for training and 10000 for testing, each of 28 x 28 pixels from 0 to
-    255, and 10 classes.
+    MNIST has 60000 images for training and 10000 for testing, each of 28 x 28 pixels
+    from 0 to 255, and 10 classes.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def fetch_mnist(
     Raises
     ------
     OSError
-        If there is no file, and the data cannot or shall not be downloaded. The message
-        lists the files to provide.
+        If there is no file, and the data cannot be downloaded or `download_if_missing`
+        is False. The message lists the files to provide.
     ValueError
         If a file is damaged or is not MNIST.
     ImportError

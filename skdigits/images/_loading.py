@@ -101,7 +101,7 @@ def _import_pillow() -> Any:
     except ImportError as error:
         raise ImportError(
             "Reading image files needs Pillow. Install it with `pip install pillow`; "
-            "it is also part of `skdigits[images]`."
+            "it is also part of the extra `images` of skdigits."
         ) from error
     return Image
 

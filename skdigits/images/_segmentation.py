@@ -149,8 +149,9 @@ def find_digits(image: ImageLike) -> list[DigitRegion]:
 
     Notes
     -----
-    Any connected ink of the size of a digit is returned, letters included. Digits lower
-    than about 1/80 of the longer side of the image are missed.
+    The pretrained network decides what is a digit. Letters that look like digits are
+    returned as well. Digits of less than about 1/80 of the longer side of the image are
+    missed.
 
     Examples
     --------

@@ -8,8 +8,7 @@ def import_pyplot(caller: str) -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{caller} requires matplotlib. Install it with "
-            '`pip install "skdigits[plot]"`.'
+            f"{caller} requires matplotlib. Install it with `pip install matplotlib`."
         ) from error
     return plt
 

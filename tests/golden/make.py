@@ -4,7 +4,7 @@ Run once a release, from a clone of the project::
 
     .venv/bin/python tests/golden/make.py
 
-It makes a folder beside this file, named after the version. With ``--suffix oldest``,
+It makes a folder next to this file, named after the version. With ``--suffix oldest``,
 run by ``.venv-oldest/bin/python``, another one is made by the oldest dependencies.
 `tests/test_golden_files.py` loads what is in all folders.
 """
