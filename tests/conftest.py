@@ -1,5 +1,6 @@
 """Fixtures that several test files share, and a check that no test leaves traces."""
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -13,6 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
+
+# Keras imports it, and some versions draw a random number when they are imported.
+with contextlib.suppress(ImportError):
+    import rich.style  # noqa: F401
 
 # No limit that depends on how fast the machine is. A failure prints how to repeat it
 # with `@reproduce_failure`, so no database of examples is kept. CI runs the same
@@ -32,6 +37,9 @@ settings.load_profile("skdigits")
 # pytest when it runs a test.
 _SET_BY_IMPORTS = ("ENABLE_RUNTIME_", "HDF5_", "KMP_", "RAY_", "TF2_", "TPU_")
 _SET_BY_PYTEST = ("PYTEST_",)
+# Packages that set filters for warnings of their own when Keras and TensorFlow import
+# them.
+_WITH_FILTERS = ("pkg_resources", "requests.", "urllib3.")
 
 
 # Files that take longest, or wait most. Workers take whole files, so these come first.
@@ -91,11 +99,10 @@ def process_state():
         "NumPy's random state": (keys.tolist(), rest),
         "NumPy's error handling": np.geterr(),
         "Python's random state": random.getstate(),
-        # Keras imports requests, which sets filters for warnings of its own.
         "warning filters": [
             entry
             for entry in warnings.filters
-            if not entry[2].__module__.startswith(("requests.", "urllib3."))
+            if not entry[2].__module__.startswith(_WITH_FILTERS)
         ],
         # joblib keeps its worker processes for the next call, and a thread for them.
         "threads": {
