@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skdigits
-from skdigits import DigitMLPClassifier
+from skdigits import DigitMLPClassifier, make_accurate_classifier
 from skdigits.augmentation import RandomDistortion
 from skdigits.ensemble import DistortionAveragingClassifier
 
@@ -49,14 +49,27 @@ def models(X, y):
         n_copies=2,
         random_state=0,
     )
+    accurate = make_accurate_classifier(
+        hidden_layer_sizes=(5, 4), augment=distortion, max_iter=10, random_state=0
+    )
+    batch_norm = small(batch_norm=True, dropout=0.1, dtype="float64").fit(X, y)
     return {
         "ten_classes": small(rescale=1 / 16).fit(X, y),
         "two_strings": small(activation="tanh", early_stopping=True).fit(X, binary),
-        "batch_norm": small(batch_norm=True, dropout=0.1, dtype="float64").fit(X, y),
+        "batch_norm": batch_norm,
+        "accurate": accurate.fit(X, y),
+        # As the result of `fine_tune_reader`, which has megabytes of weights.
+        "from_keras": DigitMLPClassifier.from_keras(batch_norm.to_keras()),
         "warm_start": small(warm_start=True, ema=0.9).fit(X, y),
+        "partial_fit": small(solver="sgd").partial_fit(X, y, range(10)),
         "pipeline": make_pipeline(StandardScaler(), small()).fit(X, y),
         "averaged": averaged.fit(X, y),
     }
+
+
+def resume(model, X, y):
+    """Train a loaded model further."""
+    return model.fit(X, y) if model.warm_start else model.partial_fit(X, y)
 
 
 def main():
@@ -77,9 +90,9 @@ def main():
         skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED)
         arrays[f"{kind}_proba"] = model.predict_proba(arrays["X"])
         arrays[f"{kind}_predicted"] = model.predict(arrays["X"])
-    # What one more call of `fit` makes of it.
-    warm = joblib.load(folder / "warm_start.joblib").fit(X, y)
-    arrays["resumed_proba"] = warm.predict_proba(arrays["X"])
+    for kind in ("warm_start", "partial_fit"):
+        resumed = resume(joblib.load(folder / f"{kind}.joblib"), X, y)
+        arrays[f"{kind}_resumed_proba"] = resumed.predict_proba(arrays["X"])
     np.savez_compressed(folder / "predictions.npz", **arrays)
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     versions["skdigits"] = skdigits.__version__
