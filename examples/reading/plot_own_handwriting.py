@@ -7,7 +7,8 @@ Improve a network with a hundred digits of one hand, without forgetting others.
 A network that reads most people's digits may misread yours. With a few dozen
 of your digits, `partial_fit` continues the training. But a network that is
 trained only on new digits forgets the old ones. This example measures both
-effects, and shows a remedy.
+effects, and shows a remedy. `fine_tune_reader` and ``skdigits teach`` apply
+another remedy to the packaged reader.
 """
 
 # %%
