@@ -91,7 +91,7 @@ def read_digits(
     >>> from skdigits.images import read_digits
     >>> page = np.ones((200, 300))
     >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
-    >>> reading = read_digits(page)  # or read_digits("photo.jpg")
+    >>> reading = read_digits(page)  # or read_digits("page.jpg")
     >>> reading.text
     '11'
     """

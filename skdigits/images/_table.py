@@ -116,7 +116,7 @@ def read_table(
     >>> form = np.ones((200, 400))
     >>> form[[20, 180], 20:380] = form[20:180, [20, 140, 260, 379]] = 0.2
     >>> form[60:140, 195:205] = 0.2
-    >>> print(read_table(form))  # or read_table("photo.jpg")
+    >>> print(read_table(form))  # or read_table("sheet.jpg")
      | 1 |
     """
     threshold = to_min_confidence(min_confidence, max_error, estimator, _MIN_CONFIDENCE)

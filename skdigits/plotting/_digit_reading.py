@@ -225,7 +225,7 @@ class DigitReadingDisplay:
         >>> from skdigits.plotting import DigitReadingDisplay
         >>> page = np.ones((200, 300))
         >>> page[60:120, 50:58] = page[60:120, 150:158] = 0.1
-        >>> display = DigitReadingDisplay.from_image(page)  # or from_image("photo.jpg")
+        >>> display = DigitReadingDisplay.from_image(page)  # or from_image("page.jpg")
         >>> display.reading.text
         '11'
         """

@@ -62,7 +62,7 @@ class TableReadingDisplay:
     >>> form = np.ones((200, 400))
     >>> form[[20, 180], 20:380] = form[20:180, [20, 140, 260, 379]] = 0.2
     >>> form[60:140, 195:205] = 0.2
-    >>> display = TableReadingDisplay.from_image(form)  # or from_image("photo.jpg")
+    >>> display = TableReadingDisplay.from_image(form)  # or from_image("sheet.jpg")
     >>> [text.get_text() for text in display.text_]
     ['', '1', '']
     """
