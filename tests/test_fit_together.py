@@ -112,11 +112,11 @@ GRIDS = {
     },
     "dropout": {
         "dropout": [0.0, 0.3, (0.2, 0.0, 0.1)],
-        "hidden_layer_sizes": [(10, 12), (15, 9)],
+        "hidden_layer_sizes": [(10, 10), (25, 15)],
     },
     "solvers": [
         {"solver": ["adam", "sgd"]},
-        {"ema": [0.9], "hidden_layer_sizes": [(10, 5), (6, 8)]},
+        {"ema": [0.9], "hidden_layer_sizes": [(10, 10), (25, 15)]},
     ],
     "optimizers": {
         "solver": [
@@ -152,7 +152,7 @@ GRIDS = {
         "callbacks": [None, [keras.callbacks.TerminateOnNaN()]],
     },
     "distortions": {"augment": [None, RandomDistortion()]},
-    "seeds": {"random_state": [0, 1], "hidden_layer_sizes": [(10, 5), (5, 10)]},
+    "seeds": {"random_state": [0, 1], "hidden_layer_sizes": [(10, 10), (25, 15)]},
     "stopping": {
         "early_stopping": [True],
         "validation_fraction": [0.1, 0.3],
