@@ -225,16 +225,16 @@ def test_sample_takes_any_dtype_and_leaves_its_input(dtype, expected):
 
 def test_compiled_form_agrees_with_numpy():
     rng = np.random.default_rng(0)
-    images = rng.uniform(size=(64, 28 * 28))
-    distortion = Distortion(RandomDistortion(), 28 * 28, np.float64)
-    coefficients = distortion.coefficients(64, rng)
+    images = rng.uniform(size=(8, 12 * 12))
+    distortion = Distortion(RandomDistortion(), 12 * 12, np.float64)
+    coefficients = distortion.coefficients(8, rng)
     terms = distortion.terms
-    expected = distort(np, images, coefficients, terms, (28, 28))
+    expected = distort(np, images, coefficients, terms, (12, 12))
     assert abs(expected - images).max() > 0.5
     for compiled in (False, True):
         function = tf.function(
             lambda images, coefficients: distort(
-                tf, images, coefficients, terms, (28, 28)
+                tf, images, coefficients, terms, (12, 12)
             ),
             jit_compile=compiled,
         )
@@ -327,7 +327,6 @@ def test_images_that_are_not_square_need_image_shape(digits):
         clf.fit(X, y)
     with pytest.raises(ValueError, match=r"Pass image_shape=\(height, width\)"):
         RandomDistortion().sample(X, random_state=0)
-    clf.set_params(augment__image_shape=(6, 10)).fit(X, y)
     clf.set_params(augment__image_shape=np.array([10, 6])).fit(X, y)
 
 

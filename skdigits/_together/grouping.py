@@ -266,9 +266,10 @@ def _group_key(keras, task):
     """Key that the tasks of a group share."""
     network, data = task.network, task.data
     batch_size = effective_batch_size(task.params, data.n_samples)
+    optimizer, *others = _program_key(keras, task, data.X)
     return (
-        _program_key(keras, task, data.X),
-        _needs_own_program(choose_optimizer(keras, task.params)[0], task),
+        (optimizer, *others),
+        _needs_own_program(optimizer, task),
         dataclasses.replace(network, hidden_layer_sizes=(), dropout=()),
         len(network.hidden_layer_sizes),
         task.params.max_iter,
