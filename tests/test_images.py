@@ -365,6 +365,6 @@ def test_import_error_without_pillow(tmp_path, monkeypatch, grey):
     path = tmp_path / "digit.png"
     Image.fromarray(grey).save(path)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"pip install pillow.*skdigits\[images\]"):
+    with pytest.raises(ImportError, match=r"pip install pillow.*extra `images`"):
         load_image(path)
     assert load_image(grey).shape == grey.shape
