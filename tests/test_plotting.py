@@ -70,7 +70,7 @@ def test_import_is_light():
 )
 def test_error_without_matplotlib(monkeypatch, draw):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    match = r'Display\.plot requires matplotlib.*pip install "skdigits\[plot\]"'
+    match = r"Display\.plot requires matplotlib.*pip install matplotlib"
     with pytest.raises(ImportError, match=match):
         draw()
 
