@@ -45,6 +45,8 @@ suppress_warnings = ["ref.term"]
 
 # Docstrings.
 autodoc_member_order = "bysource"
+# The sections of docstrings have the types. ArrayLike would be some lines of text.
+autodoc_typehints = "none"
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
@@ -132,6 +134,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_signature": False,
+    "min_reported_time": 3600,  # seconds: the time depends on the machine
     "write_computation_times": False,
 }
 
@@ -199,7 +202,14 @@ html_theme_options = {
         "image_light": "_static/favicon.svg",
         "image_dark": "_static/favicon.svg",
     },
-    "navbar_end": ["theme-switcher"],
+    "icon_links": [
+        {
+            "name": "Source and issues on GitHub",
+            "url": "https://github.com/skdigits/skdigits",
+            "icon": "fa-brands fa-github",
+        }
+    ],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
     "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,

@@ -1,7 +1,8 @@
 """Links of pages that are read in two places, among the sources and on the site.
 
 Among the sources, a page can only link to files. On the site, links to an example lead
-to its page in the gallery, and names in code, like `RandomDistortion`, to the API.
+to its page in the gallery, and names in code, like `RandomDistortion`, to the API. A
+number and its percent sign stay on one line.
 """
 
 import re
@@ -57,7 +58,20 @@ class LinkNamesInCode(SphinxPostTransform):
         return names
 
 
+class KeepPercentTogether(SphinxPostTransform):
+    """The space between a number and its percent sign does not break."""
+
+    default_priority = 5
+
+    def run(self):
+        for text in list(self.document.findall(nodes.Text)):
+            joined = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+            if joined != text and not isinstance(text.parent, nodes.literal_block):
+                text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app):
     app.connect("source-read", rewrite)
     app.add_post_transform(LinkNamesInCode)
+    app.add_post_transform(KeepPercentTogether)
     return {"parallel_read_safe": True}

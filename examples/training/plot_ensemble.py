@@ -2,6 +2,8 @@
 Eight networks as one
 =====================
 
+Average the predictions of eight networks, for fewer errors than a single one.
+
 Networks that start from different random weights make different errors, so
 the mean of their probabilities is right more often than each of them alone.
 scikit-learn's ``VotingClassifier`` computes it, and inside ``fit_together``
