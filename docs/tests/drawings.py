@@ -144,7 +144,7 @@ DRAWINGS = {f"digit {digit}": drawing for digit, drawing in DIGITS.items()} | {
     ),
     "cut at the left": Drawing(placed(3, -60, 110, 180), 16, None),
     "cut at the bottom": Drawing(
-        written("25", 60, 120, 120) + placed(8, 300, 330, 120), 14, "25"
+        written("25", 60, 120, 120) + placed(8, 300, 310, 120), 14, "25\n?"
     ),
     "blank": Drawing([], 16, ""),
     "out of the paper": Drawing([line((-40, 80), (-30, 120))], 10, ""),
