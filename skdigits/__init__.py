@@ -13,7 +13,6 @@ __all__ = ["DigitMLPClassifier", "fit_together", "make_accurate_classifier"]
 _SUBPACKAGES = {
     "augmentation",
     "datasets",
-    "ensemble",
     "export",
     "images",
     "plotting",

@@ -1,7 +1,6 @@
 """scikit-learn's checks of estimators, on each public one."""
 
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
@@ -9,8 +8,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skdigits import DigitMLPClassifier
-from skdigits.augmentation._random_distortion import RandomDistortion
-from skdigits.ensemble import DistortionAveragingClassifier
+from skdigits.augmentation import RandomDistortion
 from skdigits.images import DigitImageTransformer
 
 pytestmark = [
@@ -24,17 +22,7 @@ def name_of(thing):
     return getattr(thing, "__name__", type(thing).__name__)
 
 
-# The checks' rows have any number of features: images of a single line. A slight shift
-# of a digit is one that mixes two features, so the distortion is weak.
-AVERAGING = DistortionAveragingClassifier(
-    LogisticRegression(),
-    RandomDistortion(image_shape=(1, -1)),
-    strength=0.1,
-    n_copies=2,
-)
-
-
-@parametrize_with_checks([DigitMLPClassifier(), AVERAGING])
+@parametrize_with_checks([DigitMLPClassifier()])
 def test_estimators(estimator, check):
     check(estimator)
 
@@ -106,7 +94,7 @@ def test_training_of_configured_estimators(estimator, name):
 
 
 @pytest.mark.parametrize(
-    "estimator", [DigitMLPClassifier(), AVERAGING, DigitImageTransformer()], ids=name_of
+    "estimator", [DigitMLPClassifier(), DigitImageTransformer()], ids=name_of
 )
 def test_every_parameter_is_validated(estimator):
     estimator_checks.check_param_validation(type(estimator).__name__, estimator)

@@ -60,7 +60,6 @@ def test_imports_have_no_cycles():
 FOLDERS = [
     "__main__",
     "_commands",
-    "ensemble",
     "export",
     "plotting",
     "datasets",

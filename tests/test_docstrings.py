@@ -22,7 +22,6 @@ MODULES = [
     "skdigits",
     "skdigits.augmentation",
     "skdigits.datasets",
-    "skdigits.ensemble",
     "skdigits.export",
     "skdigits.images",
     "skdigits.plotting",

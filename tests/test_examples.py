@@ -221,7 +221,7 @@ def images_file(digits, tmp_path):
 
 def test_recipe(train_mnist, images_file, digits, tmp_path, capsys):
     output = tmp_path / "networks"
-    options = ["--data", str(images_file), "--output", str(output), "--deskew"]
+    options = ["--data", str(images_file), "--output", str(output)]
     assert train_mnist([*options, "--seeds", "3", "4", "--epochs", "2"]) == 0
     out = capsys.readouterr().out
     assert "seed 3: " in out

@@ -30,11 +30,7 @@ FILES = sorted(
 )
 OURS = {"skdigits.DigitMLPClassifier"}
 # Further types in files of some kinds.
-DISTORTION = "skdigits.augmentation.RandomDistortion"
-OTHERS = {
-    "accurate": {DISTORTION},
-    "averaged": {DISTORTION, "skdigits.ensemble.DistortionAveragingClassifier"},
-}
+OTHERS = {"accurate": {"skdigits.augmentation.RandomDistortion"}}
 
 
 def unpickle(path):

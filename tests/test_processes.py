@@ -80,11 +80,9 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
     run(
         """
         import skdigits.plotting
-        from sklearn.frozen import FrozenEstimator
 
         from skdigits.augmentation import RandomDistortion
         from skdigits.datasets import fetch_mnist
-        from skdigits.ensemble import DistortionAveragingClassifier
         from skdigits.images import load_image
 
         with pytest.raises(OSError, match="MNIST is not in nowhere"):
@@ -95,7 +93,6 @@ def test_import_and_prediction_load_neither_tensorflow_nor_matplotlib(fitted):
         np.testing.assert_array_equal(clf.predict(X), P.argmax(axis=1))
         RandomDistortion().sample(X[:3], 2)
         load_image(np.zeros((2, 2)))
-        DistortionAveragingClassifier(FrozenEstimator(clf)).fit(X, P.argmax(axis=1))
         loaded = {"keras", "matplotlib", "tensorflow"} & set(sys.modules)
         assert not loaded, loaded
         """,

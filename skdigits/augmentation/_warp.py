@@ -220,7 +220,7 @@ def distort(
         The module of the arrays, `numpy` or `tensorflow`.
     X : array of shape (n_images, n_pixels)
         Images in the dtype of `terms`. Pixels outside of an image are 0.
-    coefficients : array of shape (n_images, 2, n_terms) or (1, 2, n_terms)
+    coefficients : array of shape (n_images, 2, n_terms)
     terms : ndarray of shape (n_terms, n_pixels)
     image_shape : tuple of int
 

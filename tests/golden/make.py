@@ -26,7 +26,6 @@ from sklearn.preprocessing import StandardScaler
 import skdigits
 from skdigits import DigitMLPClassifier, make_accurate_classifier
 from skdigits.augmentation import RandomDistortion
-from skdigits.ensemble import DistortionAveragingClassifier
 
 PACKAGES = ["joblib", "keras", "numpy", "scikit-learn", "skops", "tensorflow"]
 
@@ -43,12 +42,6 @@ def models(X, y):
     distortion = RandomDistortion(
         translation=0.5, elastic_sigma=2, elastic_std=0.3, image_shape=(4, 8)
     )
-    averaged = DistortionAveragingClassifier(
-        small(rescale=1 / 16, augment=distortion),
-        distortion,
-        n_copies=2,
-        random_state=0,
-    )
     accurate = make_accurate_classifier(
         hidden_layer_sizes=(5, 4), augment=distortion, max_iter=10, random_state=0
     )
@@ -63,7 +56,6 @@ def models(X, y):
         "warm_start": small(warm_start=True, ema=0.9).fit(X, y),
         "partial_fit": small(solver="sgd").partial_fit(X, y, range(10)),
         "pipeline": make_pipeline(StandardScaler(), small()).fit(X, y),
-        "averaged": averaged.fit(X, y),
     }
 
 
