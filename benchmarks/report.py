@@ -148,7 +148,9 @@ def page(rows, results):
         "## Time against size",
         "",
         "Time of an epoch against rows (25-15-10 units) and against width (5000 rows, "
-        "100-50-10 units and multiples), batch 32, compared with proportional growth.",
+        "100-50-10 units and multiples), batch 32, compared with proportional growth "
+        "and with the time NumPy takes to read all rows in random order, which the "
+        "memory bounds.",
         "",
         "![Time of an epoch against rows and against width](images/growth.png)",
         "",
@@ -209,6 +211,12 @@ def draw_growth(results, path):
         ax.plot(factors, seconds, "o-", label="skdigits")
         proportional = [seconds[0] * factor for factor in factors]
         ax.plot(factors, proportional, "--", color="0.5", label="proportional")
+        if kind == "rows":
+            gather = [
+                1e3 * _median(results[f"growth-rows-{f}"]["skdigits"], "gather_seconds")
+                for f in factors
+            ]
+            ax.plot(factors, gather, "s-", color="C1", label="NumPy, reading the rows")
         ax.set(xlabel=label, ylabel="ms an epoch", xticks=factors, ylim=(0, None))
         ax.legend()
     figure.savefig(path, dpi=120)
