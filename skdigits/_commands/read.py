@@ -191,10 +191,10 @@ def _draw(image: Any, readings: list[Any], tables: bool) -> Any:
 
     if not tables:
         return DigitReadingDisplay(image, readings[0]).plot().figure_
-    ax = None
-    for reading in readings:
-        ax = TableReadingDisplay(image, reading).plot(ax).ax_
-    return ax.figure
+    display = TableReadingDisplay(image, readings[0]).plot()
+    for reading in readings[1:]:
+        TableReadingDisplay(image, reading).plot(display.ax_)
+    return display.figure_
 
 
 def _show(

@@ -142,7 +142,7 @@ def _number(digits: list[DigitReading], column: int) -> NumberReading:
     )
 
 
-def are_readable(probabilities: Sequence[NDArray[np.floating[Any]]]) -> bool:
+def are_readable(probabilities: NDArray[Any]) -> bool:
     """Whether `max_error` holds for digits with these probabilities of the classes."""
     return len(probabilities) < 2 or bool(
         np.mean(np.max(probabilities, axis=1)) >= _MIN_MEAN
