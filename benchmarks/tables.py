@@ -1,5 +1,6 @@
 """Accuracy of reading tables: `python -m benchmarks.tables FOLDER`.
 
+Without a folder, the share of made-up tables of which the shape is found.
 The folder contains `photos` and `grids.json`, a list of objects with the keys `file`,
 `rows` (the texts of the cells, "*" for several small digits, which are not to be read
 as one) and `corners` of the grid in pixels (x, y).
@@ -19,12 +20,17 @@ from PIL import Image
 
 from skdigits.images import ImageError, read_table
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
 
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.tables", description="Accuracy of reading tables."
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
+    parser.add_argument(
+        "--number", type=int, default=200, help="number of made-up tables; default: 200"
+    )
     parser.add_argument(
         "--half",
         choices=["choose", "report"],
@@ -34,6 +40,9 @@ def main():
         "--shape", action="store_true", help="pass the numbers of rows and columns"
     )
     args = parser.parse_args()
+    if args.folder is None:
+        made_up(args.number)
+        return
     tables = json.loads((args.folder / "grids.json").read_text("utf-8"))
     if args.half:
         tables = tables[args.half == "report" :: 2]
@@ -61,6 +70,28 @@ def main():
         print(f"seconds for one image: {np.median(seconds):.2f}")
     report(counts)
     print(f"seconds of a process, 12 megapixels: {process_seconds(path):.1f}")
+
+
+def made_up(number):
+    """Print the share of made-up tables of the right shape, for each property."""
+    from synthetic_tables import make_table
+
+    outcomes = {}
+    for seed in range(number):
+        table = make_table(seed)
+        try:
+            shape = read_table(table.image).shape
+        except ImageError:
+            shape = None
+        outcome = "error" if shape is None else shape == table.shape
+        for name in ("all", *table.properties):
+            outcomes.setdefault(name, Counter())[outcome] += 1
+    print(f"{'tables with':20}{'tables':>7}{'right':>8}{'wrong':>8}{'error':>8}")
+    for name, counts in outcomes.items():
+        shares = [
+            counts[outcome] / counts.total() for outcome in (True, False, "error")
+        ]
+        print(f"{name:20}{counts.total():7}", *(f"{share:7.0%}" for share in shares))
 
 
 def _kind(true):

@@ -110,6 +110,18 @@ def test_thin_and_thick_lines(line, ink):
     assert read_table(page).values.tolist() == NUMBERS
 
 
+def test_made_up_tables_have_the_right_shape():
+    pytest.importorskip("PIL")
+    from synthetic_tables import PROPERTIES, make_table
+
+    common = [name for name in PROPERTIES if name not in ("gaps in lines", "small")]
+    right = 0
+    for seed in range(6):
+        table = make_table(seed, common, size=800)
+        right += read_table(table.image).shape == table.shape
+    assert right >= 5
+
+
 def test_boxes_of_a_form_are_a_table_of_one_row():
     page, _ = make_table([list("1047152")], cell=(60, 56))
     assert read_table(page).values.tolist() == [list("1047152")]

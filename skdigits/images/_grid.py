@@ -13,15 +13,19 @@ from skdigits.images._rectify import Points, project
 
 # A side of a cell is drawn if it has ink in this share, relative to that of the best
 # lines. A line has this share of drawn sides; the others are hidden or inside of merged
-# cells. Lines with only one or two sides have this share of ink in all of them: digits
-# are almost as long.
+# cells. Or it is broken, and has this share of ink on the whole. Lines with only one or
+# two sides have this share of ink in all of them: digits are almost as long.
 _DRAWN = 0.9
 _MIN_DRAWN = 0.5
-_DRAWN_ALONE = {1: 0.95, 2: 0.75}
+_BROKEN = 0.8
+_DRAWN_ALONE = {1: 0.95, 2: 0.8}
 
 # Half of the lines across, or the outer ones, join an outer line to the next one, with
 # ink in this share of the way: other lines nearby are not part of the grid.
 _MIN_JOIN = 0.8
+
+# Lines are one double line if their distance is less than this part of a cell.
+_MAX_DOUBLE = 0.2
 
 # Two cells are merged if the side between them has less ink than this share.
 _MERGED = 0.2
@@ -50,6 +54,18 @@ class Grid:
         """Whether there are at least two cells."""
         return min(self.shape) > 0 and max(self.shape) > 1
 
+    def with_single_lines(self, certain: "Grid") -> "Grid":
+        """The grid with double lines as one, if these lines of it are certain."""
+        steps = [
+            np.quantile(np.diff(lines.middles()), 0.75, method="higher")
+            for lines in certain.lines
+        ]
+        level, upright = (
+            own.merged(sure, _MAX_DOUBLE * min(steps))
+            for own, sure in zip(self.lines, certain.lines, strict=True)
+        )
+        return replace(self, level=level, upright=upright)
+
     def only(self, level: NDArray[np.generic], upright: NDArray[np.generic]) -> "Grid":
         """The grid with a part of its lines."""
         return replace(
@@ -72,7 +88,10 @@ class Grid:
     def covers(self) -> list[NDArray[np.float64]]:
         """Share of ink of each side of a cell, by the level and the upright lines."""
         y, x = np.moveaxis(self.canvas_crossings(), -1, 0)
-        return [self.level.covers(x), self.upright.covers(y.T)]
+        return [
+            self.level.covers(x, self.upright.widths),
+            self.upright.covers(y.T, self.level.widths),
+        ]
 
     def merged(self) -> list[tuple[slice, slice]]:
         """Rows and columns of each block of merged cells."""
@@ -104,7 +123,9 @@ class Grid:
             if number in _DRAWN_ALONE:
                 own = cover.min(axis=1) - _DRAWN_ALONE[number] * best + _MIN_DRAWN
             else:
-                own = (cover >= _DRAWN * best).mean(axis=1) + 1e-3 * cover.mean(axis=1)
+                mean = cover.mean(axis=1)
+                own = (cover >= _DRAWN * best).mean(axis=1) + 1e-3 * mean
+                own = np.maximum(own, mean - _BROKEN * best + _MIN_DRAWN)
             result.append(own)
         return result
 

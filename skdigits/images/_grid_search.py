@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask, lengths
 from skdigits.images._grid import Grid
-from skdigits.images._grid_lines import CANVAS, MARGIN, Lines, trace_lines
+from skdigits.images._grid_lines import CANVAS, MARGIN, Lines, merge, trace_lines
 from skdigits.images._rectify import Points, homography, project, sample
 from skdigits.images._resampling import resize, shrink
 
@@ -27,9 +27,6 @@ _SMALL, _SMALL_WINDOW = 240, 13
 
 # A grid has at least this part of the longer side of the image.
 _MIN_GRID = 0.12
-
-# Pixels by which lines are widened to bridge gaps in them.
-_BRIDGED = 5
 
 # If the corners enclose less than this part of the extent of the lines, the outer lines
 # may be missing. The extent is that of so many pixels.
@@ -73,14 +70,15 @@ def line_ink(grey: FloatImage) -> FloatImage:
     return ink
 
 
-def find_grids(ink: FloatImage, strength: float = 1.0) -> Iterator[Grid]:
+def find_grids(ink: FloatImage, strength: float, max_gap: int) -> Iterator[Grid]:
     """Find grids, from the largest to the smallest, with all lines that are possible.
 
-    `ink` is that of lines. `strength` is the minimum contrast, relative to the usual.
+    `ink` is that of lines. `strength` is the minimum contrast, relative to the usual,
+    and `max_gap` the longest gap in lines, in pixels.
     """
     noise = 1.5 * np.median(np.abs(ink - np.median(ink)))
     minimum = max(_MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE * noise)
-    for points in _candidates(ink > strength * minimum):
+    for points in _candidates(ink > strength * minimum, max_gap):
         corners = _corners(points)
         grid = _trace(corners, ink)
         if area(corners) < _MIN_FILL * area(box := _box(points)):
@@ -94,9 +92,10 @@ def _number_of_cells(grid: Grid | None) -> int:
     return certain.shape[0] * certain.shape[1] if certain is not None else 0
 
 
-def _candidates(mask: Mask) -> list[Points]:
+def _candidates(mask: Mask, max_gap: int) -> list[Points]:
     """Pixels of the connected components with the largest extents."""
-    labels, _ = ndimage.label(ndimage.maximum_filter(mask, _BRIDGED), EIGHT_NEIGHBOURS)
+    bridged = ndimage.maximum_filter(mask, max_gap + 1)
+    labels, _ = ndimage.label(bridged, EIGHT_NEIGHBOURS)
     labels *= mask
     found = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -168,6 +167,9 @@ def _trace(corners: Points, ink: FloatImage) -> Grid | None:
         top, bottom, left, right = steps
         ends += [[-top, -left], [-top, right], [bottom, right], [bottom, -left]]
         corners = project(grid.to_image, ends)
+    if certain.is_table():
+        grid = grid.with_single_lines(certain)
+        certain = grid.certain()
     return _close(grid, certain)
 
 
@@ -203,14 +205,12 @@ def _beyond(grid: Grid) -> NDArray[np.float64]:
 def _close(grid: Grid, certain: Grid) -> Grid:
     """The grid with outer lines at the ends of the lines that go on beyond it."""
     beyond = _beyond(certain)
-    crossings = certain.canvas_crossings()
     lines = list(grid.lines)
     for axis in (0, 1):
         own, sure = lines[axis], certain.lines[axis]
-        places = np.median(crossings[..., axis], axis=1 - axis)
-        if len(places) < 2:
+        if len(sure) < 2:
             continue
-        cell = np.median(np.diff(places))
+        cell = np.median(np.diff(sure.middles()))
         for index, sign in ((0, -1), (1, 1)):
             reach = beyond[2 * axis + index]
             if reach < _MIN_OPEN * cell:
@@ -223,11 +223,7 @@ def _close(grid: Grid, certain: Grid) -> Grid:
             inside = own.curves[:, -1] * sign <= position * sign + 1e-6
             own = own.only(inside)
             shown = np.ones((1, own.shown.shape[1]), dtype=bool)
-            parts = [own, Lines(curve, shown)][::sign]
-            own = Lines(
-                np.concatenate([part.curves for part in parts]),
-                np.concatenate([part.shown for part in parts]),
-            )
+            own = merge([own, Lines(curve, shown, np.zeros(1))])
         lines[axis] = own
     return replace(grid, level=lines[0], upright=lines[1])
 

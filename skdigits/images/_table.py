@@ -24,6 +24,10 @@ _MIN_WORKING_PIXELS = 900
 # Default of `min_confidence`. Chosen on photographs.
 _MIN_CONFIDENCE = 0.6
 
+# Minimum contrast of lines, relative to the usual, and the longest gap in them in
+# pixels. The second search is for faint lines, and the third for broken ones.
+_SEARCHES = (1.0, 4), (0.5, 4), (1.0, 20)
+
 # Text, confidence and status of a cell.
 _Text: TypeAlias = tuple[str, float, Literal["empty", "ok", "unsure"]]
 _EMPTY: _Text = ("", 1.0, "empty")
@@ -206,9 +210,9 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
     ink = line_ink(grey)
     found: list[Grid] = []
     faint = False
-    for strength in (1.0, 0.5):  # the second one for faint lines
+    for strength, max_gap in _SEARCHES:
         possible = []
-        for grid in find_grids(ink, strength):
+        for grid in find_grids(ink, strength, max_gap):
             certain = grid.certain()
             if not certain.is_table():
                 faint = True
