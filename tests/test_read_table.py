@@ -122,6 +122,16 @@ def test_made_up_tables_have_the_right_shape():
     assert right >= 5
 
 
+def test_small_table_on_a_large_image(table):
+    page, crossings = table
+    large = np.ones((1500, 2800), dtype=np.float32)
+    large[700 : 700 + page.shape[0], 1900 : 1900 + page.shape[1]] = page
+    reading = read_table(large)
+    assert reading.values.tolist() == NUMBERS
+    corners = np.subtract(reading.cells[-1].corners[2], (700, 1900))
+    np.testing.assert_allclose(corners, crossings[-1, -1], atol=2.5)
+
+
 def test_boxes_of_a_form_are_a_table_of_one_row():
     page, _ = make_table([list("1047152")], cell=(60, 56))
     assert read_table(page).values.tolist() == [list("1047152")]

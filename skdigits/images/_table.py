@@ -5,28 +5,15 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from skdigits.images._boxes import Box, FloatImage
 from skdigits.images._cells import CellInk, Place, clear_text, find_cell_digits
-from skdigits.images._errors import GridNotFoundError, TableShapeError
 from skdigits.images._flat_table import flatten
-from skdigits.images._grid import Grid
-from skdigits.images._grid_search import find_grids, line_ink
-from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
-from skdigits.images._loading import ImageLike, load_page
-from skdigits.images._preview import to_preview
+from skdigits.images._loading import ImageLike
 from skdigits.images._read import are_readable, classify, to_min_confidence
-from skdigits.images._reading_order import to_rows
 from skdigits.images._table_reading import TableCell, TableReading
-
-# Minimum number of pixels of the longer side, to which images are enlarged.
-_MIN_WORKING_PIXELS = 900
+from skdigits.images._table_search import FoundTable, find_tables
 
 # Default of `min_confidence`. Chosen on photographs.
 _MIN_CONFIDENCE = 0.6
-
-# Minimum contrast of lines, relative to the usual, and the longest gap in them in
-# pixels. The second search is for faint lines, and the third for broken ones.
-_SEARCHES = (1.0, 4), (0.5, 4), (1.0, 20)
 
 # Text, confidence and status of a cell.
 _Text: TypeAlias = tuple[str, float, Literal["empty", "ok", "unsure"]]
@@ -127,31 +114,24 @@ def read_table(
     _check_shape(shape)
     if tables not in ("largest", "all"):
         raise ValueError(f"tables must be 'largest' or 'all'. Got {tables!r} instead.")
-    grey, original = load_page(image, MAX_WORKING_PIXELS)
-    grey = to_working_size(grey, _MIN_WORKING_PIXELS)
     expected = None if shape is None else (int(shape[0]), int(shape[1]))
     readings = [
-        _read(grey, grid, original, estimator, threshold, max_error is not None)
-        for grid in _find(grey, expected, tables)
+        _read(found, estimator, threshold, max_error is not None)
+        for found in find_tables(image, expected, tables)
     ]
     return readings[0] if tables == "largest" else readings
 
 
 def _read(
-    grey: FloatImage,
-    grid: Grid,
-    shape: tuple[int, int],
-    estimator: Any,
-    min_confidence: float,
-    all_or_none: bool,
+    found: FoundTable, estimator: Any, min_confidence: float, all_or_none: bool
 ) -> TableReading:
-    """Read the cells of a grid, of which the original image has a shape.
+    """Read the cells of a table.
 
     With `all_or_none`, all digits are unsure if some are as uncertain as those of
     another ink.
     """
-    crossings = grid.crossings()
-    cells = find_cell_digits(flatten(grey, crossings))
+    grid = found.grid
+    cells = find_cell_digits(flatten(found.grey, grid.crossings()))
     clear_text(cells, grid.shape)
     for rows, columns in grid.merged():
         _clear(cells, rows, columns)
@@ -164,15 +144,15 @@ def _read(
         place: _text([next(read) for _ in ink.digits], ink.n_other, min_confidence)
         for place, ink in cells.items()
     }
-    corners = (crossings + 0.5) * np.divide(shape, grey.shape) - 0.5
+    corners = found.corners()
     return TableReading(
         [
             TableCell(row, column, _corners(corners, row, column), *texts[row, column])
             for row, column in np.ndindex(grid.shape)
         ],
         grid.shape,
-        shape,
-        to_preview(grey),
+        found.shape,
+        found.preview,
     )
 
 
@@ -203,69 +183,6 @@ def _check_shape(shape: Any) -> None:
             "shape must be the number of rows and of columns, two positive integers. "
             f"Got {shape!r} instead."
         )
-
-
-def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
-    """The largest grid, or all, with two cells or the given shape."""
-    ink = line_ink(grey)
-    found: list[Grid] = []
-    faint = False
-    for strength, max_gap in _SEARCHES:
-        possible = []
-        for grid in find_grids(ink, strength, max_gap):
-            certain = grid.certain()
-            if not certain.is_table():
-                faint = True
-            elif any(_overlap(certain, other) for other in found):
-                continue
-            elif shape in (None, certain.shape):
-                if tables == "largest":
-                    return [certain]
-                found.append(certain)
-            else:
-                possible.append(grid)
-        if shape is not None:
-            chosen = (grid.with_shape(*shape) for grid in possible)
-            found += [grid for grid in chosen if grid is not None]
-        if found and tables == "largest":
-            return found[:1]
-        if found:
-            return [found[i] for row in to_rows(list(map(_box, found))) for i in row]
-        if shape is not None and possible:
-            rows, columns = possible[0].certain().shape
-            raise TableShapeError(
-                "The table does not have the given shape. Expected "
-                f"{shape[0]} rows and {shape[1]} columns. Found a grid of {rows} rows "
-                f"and {columns} columns. Correct shape, or pass None to read the table "
-                "as it is found."
-            )
-    if faint:
-        raise GridNotFoundError(
-            "The lines of the table are too faint. Expected lines that are darker than "
-            "their paper by at least 5 %, and by 4 times the noise. Photograph the "
-            "table in better light or from nearer, or draw its outer lines again."
-        )
-    raise GridNotFoundError(
-        "There is no table on the image. Expected dark lines on light paper that "
-        "enclose at least two cells, joined to a grid of at least 12 % of the longer "
-        "side of the image, within 25 degrees of level. Got no such grid. Turn the "
-        "image, or show the whole outer border of the table; read digits without a "
-        "grid with read_digits."
-    )
-
-
-def _box(grid: Grid) -> Box:
-    y, x = np.rint(np.moveaxis(grid.crossings(), -1, 0)).astype(int)
-    return slice(y.min(), y.max()), slice(x.min(), x.max())
-
-
-def _overlap(grid: Grid, other: Grid) -> bool:
-    """Whether the centre of a grid is inside of the box around another one."""
-    centre = grid.crossings().mean(axis=(0, 1))
-    return all(
-        side.start < place < side.stop
-        for place, side in zip(centre, _box(other), strict=True)
-    )
 
 
 def _corners(

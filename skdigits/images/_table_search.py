@@ -1,0 +1,162 @@
+"""Find the tables on an image, at the resolution that their cells need."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skdigits.images._boxes import Box, FloatImage
+from skdigits.images._errors import GridNotFoundError, TableShapeError
+from skdigits.images._grid import Grid
+from skdigits.images._grid_search import find_grids, line_ink
+from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
+from skdigits.images._loading import ImageLike, load_image, load_page
+from skdigits.images._preview import to_preview
+from skdigits.images._reading_order import to_rows
+from skdigits.images._rectify import Points
+
+# Minimum number of pixels of the longer side, to which images are enlarged.
+_MIN_WORKING_PIXELS = 900
+
+# Minimum contrast of lines, relative to the usual, and the longest gap in them in
+# pixels. The second search is for faint lines, and the third for broken ones.
+_SEARCHES = (1.0, 4), (0.5, 4), (1.0, 20)
+
+# A grid with smaller cells than this number of pixels is searched for again on a part
+# of the original image, if that has more pixels by the factor. The part has this margin
+# around the grid, as a part of its longer side.
+_MIN_CELL, _MIN_FACTOR, _MARGIN = 48, 1.2, 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class FoundTable:
+    """A grid and the part of an image in which it was found.
+
+    Attributes
+    ----------
+    grey : ndarray of float32 of shape (height, width)
+        The part of the image, resized.
+    grid : Grid
+        The grid in pixels of the part.
+    start, scale : ndarray of float of shape (2,)
+        Row and column of the part in the original image, and pixels of the original
+        image per pixel of the part.
+    shape : tuple of int
+        Height and width of the original image.
+    preview : ndarray of uint8 of shape (height, width)
+        A small copy of the whole image.
+    """
+
+    grey: FloatImage
+    grid: Grid
+    start: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    shape: tuple[int, int]
+    preview: NDArray[np.uint8]
+
+    def corners(self) -> Points:
+        """Crossings in pixels of the original image, as `Grid.crossings`."""
+        return self.start + (self.grid.crossings() + 0.5) * self.scale - 0.5
+
+
+def find_tables(
+    image: ImageLike, shape: tuple[int, int] | None, tables: str
+) -> list[FoundTable]:
+    """Find the largest table, or all, with two cells or the given shape."""
+    grey, original = load_page(image, MAX_WORKING_PIXELS)
+    grey = to_working_size(grey, _MIN_WORKING_PIXELS)
+    scale, preview = np.divide(original, grey.shape), to_preview(grey)
+    return [
+        _magnify(
+            FoundTable(grey, grid, np.zeros(2), scale, original, preview), image, shape
+        )
+        for grid in _find(grey, shape, tables)
+    ]
+
+
+def _magnify(
+    found: FoundTable, image: ImageLike, shape: tuple[int, int] | None
+) -> FoundTable:
+    """The table as it is found on a part of the original image, if cells are small."""
+    crossings = found.grid.crossings()
+    sides = [np.linalg.norm(np.diff(crossings, axis=k), axis=-1) for k in (0, 1)]
+    lacks_pixels = min(map(np.median, sides)) < _MIN_CELL
+    can_load_again = not hasattr(image, "seekable") or image.seekable()
+    if not (lacks_pixels and found.scale.min() > _MIN_FACTOR and can_load_again):
+        return found
+    corners = found.corners()
+    first, last = corners.min((0, 1)), corners.max((0, 1))
+    margin = _MARGIN * (last - first).max()
+    start = np.maximum(0, first - margin).astype(int)
+    stop = (last + margin).astype(int)
+    part = load_image(image)[start[0] : stop[0], start[1] : stop[1]]
+    grey = to_working_size(part, _MIN_WORKING_PIXELS)
+    try:
+        grid = _find(grey, shape, "largest")[0]
+    except (GridNotFoundError, TableShapeError):
+        return found
+    scale = np.divide(part.shape, grey.shape)
+    return FoundTable(grey, grid, start, scale, found.shape, found.preview)
+
+
+def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
+    """The largest grid, or all, with two cells or the given shape."""
+    ink = line_ink(grey)
+    found: list[Grid] = []
+    faint = False
+    for strength, max_gap in _SEARCHES:
+        possible = []
+        for grid in find_grids(ink, strength, max_gap):
+            certain = grid.certain()
+            if not certain.is_table():
+                faint = True
+            elif any(_overlap(certain, other) for other in found):
+                continue
+            elif shape in (None, certain.shape):
+                if tables == "largest":
+                    return [certain]
+                found.append(certain)
+            else:
+                possible.append(grid)
+        if shape is not None:
+            chosen = (grid.with_shape(*shape) for grid in possible)
+            found += [grid for grid in chosen if grid is not None]
+        if found and tables == "largest":
+            return found[:1]
+        if found:
+            return [found[i] for row in to_rows(list(map(_box, found))) for i in row]
+        if shape is not None and possible:
+            rows, columns = possible[0].certain().shape
+            raise TableShapeError(
+                "The table does not have the given shape. Expected "
+                f"{shape[0]} rows and {shape[1]} columns. Found a grid of {rows} rows "
+                f"and {columns} columns. Correct shape, or pass None to read the table "
+                "as it is found."
+            )
+    if faint:
+        raise GridNotFoundError(
+            "The lines of the table are too faint. Expected lines that are darker than "
+            "their paper by at least 5 %, and by 4 times the noise. Photograph the "
+            "table in better light or from nearer, or draw its outer lines again."
+        )
+    raise GridNotFoundError(
+        "There is no table on the image. Expected dark lines on light paper that "
+        "enclose at least two cells, joined to a grid of at least 12 % of the longer "
+        "side of the image, within 25 degrees of level. Got no such grid. Turn the "
+        "image, or show the whole outer border of the table; read digits without a "
+        "grid with read_digits."
+    )
+
+
+def _box(grid: Grid) -> Box:
+    y, x = np.rint(np.moveaxis(grid.crossings(), -1, 0)).astype(int)
+    return slice(y.min(), y.max()), slice(x.min(), x.max())
+
+
+def _overlap(grid: Grid, other: Grid) -> bool:
+    """Whether the centre of a grid is inside of the box around another one."""
+    centre = grid.crossings().mean(axis=(0, 1))
+    return all(
+        side.start < place < side.stop
+        for place, side in zip(centre, _box(other), strict=True)
+    )
