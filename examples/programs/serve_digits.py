@@ -6,7 +6,9 @@ Serve a saved classifier over HTTP, with limits on what clients can use.
 
 The service uses Starlette and uvicorn. It does not need TensorFlow: install
 scikit-learn, skops, starlette and uvicorn, and then skdigits with
-``pip install --no-deps``. ::
+``pip install --no-deps``.
+
+.. code-block:: bash
 
     python serve_digits.py digits.skops
     curl http://127.0.0.1:8000/predict \

