@@ -3,7 +3,8 @@
 Without a folder, the share of made-up tables of which the shape is found.
 The folder contains `photos` and `grids.json`, a list of objects with the keys `file`,
 `rows` (the texts of the cells, "*" for several small digits, which are not to be read
-as one) and `corners` of the grid in pixels (x, y).
+as one) and `corners` of the grid in pixels (x, y). It may contain `cells`, with folders
+of images named by the digit, "blank", or "candidates" for several small digits.
 """
 
 import argparse
@@ -14,11 +15,12 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
-from skdigits.images import ImageError, read_table
+from skdigits.images import ImageError, read_digits, read_table
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
@@ -29,7 +31,7 @@ def main():
     )
     parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
     parser.add_argument(
-        "--number", type=int, default=200, help="number of made-up tables; default: 200"
+        "--number", type=int, default=80, help="number of made-up tables; default: 80"
     )
     parser.add_argument(
         "--half",
@@ -70,6 +72,9 @@ def main():
         print(f"seconds for one image: {np.median(seconds):.2f}")
     report(counts)
     print(f"seconds of a process, 12 megapixels: {process_seconds(path):.1f}")
+    if (args.folder / "cells").exists() and not args.half:
+        print("\nsingle cells, without their table, read as pages:")
+        report(read_cells(args.folder / "cells"))
 
 
 def made_up(number):
@@ -92,6 +97,20 @@ def made_up(number):
             counts[outcome] / counts.total() for outcome in (True, False, "error")
         ]
         print(f"{name:20}{counts.total():7}", *(f"{share:7.0%}" for share in shares))
+
+
+def read_cells(folder):
+    """Number of outcomes of images of cells, in folders named by their text."""
+    counts = Counter()
+    for path in sorted(folder.glob("*/*")):
+        true = {"blank": "", "candidates": "*"}.get(path.parent.name, path.parent.name)
+        try:
+            text = read_digits(path).text
+        except ImageError:
+            text = ""
+        cell = SimpleNamespace(text=text, status="unsure" if "?" in text else "ok")
+        counts[_kind(true), _outcome(cell, true)] += 1
+    return counts
 
 
 def _kind(true):

@@ -34,8 +34,9 @@ _MAX_HALF = 12
 _MIN_INK = 0.02
 _MIN_SIGNAL_TO_NOISE = 2.5
 
-# A line is interrupted where it has less than this share of its usual ink.
-_MIN_SHARE = 0.35
+# A line is interrupted where it has less than this share of its usual ink, which counts
+# up to this multiple of the minimum: between thick lines, others are fainter.
+_MIN_SHARE, _MAX_USUAL = 0.35, 4
 
 # Lines are traced through this many strips across the canvas, from one to the next by
 # at most this many pixels; each pixel costs this share of ink.
@@ -235,7 +236,8 @@ def _measure(
         clear = typical > _MIN_TIMES_NOISE * noise / length**0.5
         if np.count_nonzero(clear) >= len(clear) / 2:
             break
-    shown = values >= np.maximum(_MIN_SHARE * typical, minimum / 2)
+    usual = np.minimum(typical, _MAX_USUAL * minimum)
+    shown = values >= np.maximum(_MIN_SHARE * usual, minimum / 2)
     near = np.arange(-_MAX_HALF, _MAX_HALF + 1)[:, None]
     widths = np.zeros(len(curves))
     for index in np.flatnonzero(shown.any(axis=1)):

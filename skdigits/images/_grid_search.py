@@ -175,12 +175,9 @@ def _trace(corners: Points, ink: FloatImage) -> Grid | None:
 
 def _rooms(grid: Grid) -> NDArray[np.float64]:
     """Pixels of the canvas beyond the outer lines: top, bottom, left, right."""
-    crossings = grid.canvas_crossings()
-    result = []
-    for axis in (0, 1):
-        ends = np.median(crossings[..., axis], axis=1 - axis)
-        result += [ends[0], grid.size[axis] - ends[-1]]
-    return np.array(result)
+    level, upright = (lines.middles()[[0, -1]] for lines in grid.lines)
+    height, width = grid.size
+    return np.array([level[0], height - level[1], upright[0], width - upright[1]])
 
 
 def _beyond(grid: Grid) -> NDArray[np.float64]:

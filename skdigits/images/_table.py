@@ -59,7 +59,7 @@ def read_table(
     ----------
     image : str, path-like, file object, PIL.Image.Image or array-like
         Any image that :func:`load_image` takes, of dark lines and digits on light
-        paper. The rows are within 25 degrees of level.
+        paper. The rows are within 20 degrees of level.
     shape : tuple of int, default=None
         Number of rows and of columns. Faint lines are found more reliably if it is
         given. None if it is not known.

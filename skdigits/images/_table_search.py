@@ -142,7 +142,7 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
     raise GridNotFoundError(
         "There is no table on the image. Expected dark lines on light paper that "
         "enclose at least two cells, joined to a grid of at least 12 % of the longer "
-        "side of the image, within 25 degrees of level. Got no such grid. Turn the "
+        "side of the image, within 20 degrees of level. Got no such grid. Turn the "
         "image, or show the whole outer border of the table; read digits without a "
         "grid with read_digits."
     )
