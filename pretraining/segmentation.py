@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from scipy import optimize
-from scipy.special import logsumexp
 
 from pretraining.__main__ import load
 from pretraining.lines import make_line, photographed
 from skdigits.images._lattice import (
     JOINT_WEIGHT,
+    OTHER_WEIGHTS,
     SKIP_WEIGHTS,
     WINDOW_WEIGHTS,
+    line_features,
     make_windows,
     skip_features,
     window_features,
@@ -47,7 +48,8 @@ def examples(X, y, seed):
         F = window_features(windows, pieces, height, strokes.height)
         spans = [(window.first, window.stop) for window in windows]
         cuts = np.array([piece.cut_before for piece in pieces])
-        found.append((F, skip_features(pieces, height), cuts, spans, path))
+        S, other = skip_features(pieces, height), line_features(pieces, height)
+        found.append((F, S, cuts, other, spans, path))
     return found
 
 
@@ -78,11 +80,11 @@ def _true_path(pieces, windows, labels, numbers):
 
 def log_likelihood(weights, chains):
     """Sum over chains of the log-likelihood of the true paths, and its gradient."""
-    n = len(WINDOW_WEIGHTS)
+    n, m = len(WINDOW_WEIGHTS), -len(OTHER_WEIGHTS)
     total, gradient = 0.0, np.zeros_like(weights)
-    for F, S, cuts, spans, path in chains:
-        scores, skips = F @ weights[:n], S @ weights[n:-1]
-        joints = weights[-1] * cuts
+    for F, S, cuts, other, spans, path in chains:
+        scores, skips = F @ weights[:n], S @ weights[n : m - 1]
+        joints = weights[m - 1] * cuts
         n_pieces = len(S)
         starting = [[] for _ in range(n_pieces + 1)]
         ending = [[] for _ in range(n_pieces + 1)]
@@ -95,29 +97,34 @@ def log_likelihood(weights, chains):
         before_window = np.zeros(n_pieces + 1)
         for stop in range(n_pieces + 1):
             if stop:
-                closed[stop] = logsumexp(
+                closed[stop] = np.logaddexp.reduce(
                     [before_window[spans[i][0]] + scores[i] for i in ending[stop]]
                     or [-np.inf]
                 )
                 skipped = before[stop - 1] + skips[stop - 1]
-                before[stop] = logsumexp([skipped, closed[stop]])
+                before[stop] = np.logaddexp.reduce([skipped, closed[stop]])
             else:
                 skipped = 0.0
             if stop < n_pieces:
                 joined = closed[stop] + joints[stop]
-                before_window[stop] = logsumexp([skipped, joined])
+                before_window[stop] = np.logaddexp.reduce([skipped, joined])
         # Paths from each piece: those after a skipped piece, and after a window.
         after, after_window = np.zeros(n_pieces + 1), np.zeros(n_pieces + 1)
         windows = np.full(n_pieces + 1, -np.inf)
         for first in range(n_pieces - 1, -1, -1):
-            windows[first] = logsumexp(
+            windows[first] = np.logaddexp.reduce(
                 [after_window[spans[i][1]] + scores[i] for i in starting[first]]
                 or [-np.inf]
             )
             skipped = after[first + 1] + skips[first]
-            after[first] = logsumexp([skipped, windows[first]])
-            after_window[first] = logsumexp([skipped, windows[first] + joints[first]])
+            after[first] = np.logaddexp.reduce([skipped, windows[first]])
+            after_window[first] = np.logaddexp.reduce(
+                [skipped, windows[first] + joints[first]]
+            )
         Z = before[-1]
+        # Of the paths together: those of digits, and the one of another line.
+        nothing = skips.sum() + other @ weights[m:]
+        both = np.logaddexp(Z, nothing)
         starts, stops = np.array(spans, dtype=int).T
         share = np.exp(before_window[starts] + scores + after_window[stops] - Z)
         skip_share = np.exp(before[:-1] + skips + after[1:] - Z)
@@ -129,10 +136,18 @@ def log_likelihood(weights, chains):
             joint[spans[index][0]] = any(
                 spans[other][1] == spans[index][0] for other in path
             )
-        total += scores[path].sum() + skips @ skipped + joints @ joint - Z
-        gradient[:n] += F[path].sum(0) - share @ F
-        gradient[n:-1] += (skipped - skip_share) @ S
-        gradient[-1] += (joint - joint_share) @ cuts
+        digits = np.exp(Z - both)
+        true = scores[path].sum() + skips @ skipped + joints @ joint
+        own = 1.0  # share of the digits' state in the true paths
+        if not path:
+            either = np.logaddexp(true, nothing)
+            own, true = np.exp(true - either), either
+        total += true - both
+        gradient[:n] += F[path].sum(0) - digits * share @ F
+        gradient[n : m - 1] += (own * skipped - digits * skip_share) @ S
+        gradient[n : m - 1] += (digits - own) * S.sum(axis=0)
+        gradient[m - 1] += (joint - digits * joint_share) @ cuts
+        gradient[m:] += (digits - own) * other
     return total, gradient
 
 
@@ -167,16 +182,19 @@ def main():
         penalty = 0.05 * weights
         return -value + penalty @ weights / 2, -gradient + penalty
 
-    start = np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT]])
+    start = np.concatenate(
+        [WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT], OTHER_WEIGHTS]
+    )
     result = optimize.minimize(
         objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 40}
     )
     for weights in (start, result.x):
         print([-log_likelihood(weights, part)[0] / len(part) for part in sets])
-    n = len(WINDOW_WEIGHTS)
+    n, m = len(WINDOW_WEIGHTS), -len(OTHER_WEIGHTS)
     print("WINDOW_WEIGHTS", np.round(result.x[:n], 2).tolist())
-    print("SKIP_WEIGHTS", np.round(result.x[n:-1], 2).tolist())
-    print("JOINT_WEIGHT", np.round(result.x[-1], 2))
+    print("SKIP_WEIGHTS", np.round(result.x[n : m - 1], 2).tolist())
+    print("JOINT_WEIGHT", np.round(result.x[m - 1], 2))
+    print("OTHER_WEIGHTS", np.round(result.x[m:], 2).tolist())
 
 
 if __name__ == "__main__":

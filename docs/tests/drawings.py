@@ -93,7 +93,7 @@ DIGITS = {digit: Drawing(placed(digit), 14, str(digit)) for digit in SHAPES}
 
 DRAWINGS = {f"digit {digit}": drawing for digit, drawing in DIGITS.items()} | {
     "2026": Drawing(written("2026", 60, 120, 120, 1.05), 14, "2026"),
-    "touching": Drawing(written("2056", 60, 120, 120, 0.7), 12, "2056"),
+    "touching": Drawing(written("2056", 60, 120, 120, 0.72), 12, "2056"),
     "joined": Drawing(
         [*written("25", 100, 100, 150), line((180, 240), (260, 235))], 12, None
     ),

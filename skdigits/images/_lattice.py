@@ -18,7 +18,7 @@ from skdigits.images._strokes import Strokes
 from skdigits.pretrained._digit_reader import digit_network
 
 # Maximum number of pieces of a digit.
-MAX_PIECES = 6
+MAX_PIECES = 8
 
 # Windows have at least and at most this height and width, relative to the line.
 _MIN_HEIGHT, _MAX_HEIGHT = 0.15, 2.2
@@ -30,21 +30,26 @@ _MIN_LINE_HEIGHT = 0.25
 # If more components than this are left per digit, a line is a word or a texture.
 _MAX_LEFT = 2
 
+# Maximum share of the components of a line of digits that are bars.
+_MAX_BARS = 0.75
+
 # Windows are shrunk to this many pixels of the longer side: more show no more detail.
 _MAX_PIXELS = 100
 
 
-# Weights of the features of windows, and of pieces that are not part of a digit, in the
-# log-likelihood of a path. Fitted by pretraining/segmentation.py on 400 synthetic lines
-# of digits that the network was not trained on. Then moved one at a time to reduce the
-# errors on half of the photographs, on pages of scikit-learn's digits and on synthetic
-# pages and touching pairs; that of the strength of ink is from there alone.
+# Weights in the log-likelihood of a path: of the features of windows, of pieces that
+# are not part of a digit, and of lines that do not consist of digits. Fitted by
+# pretraining/segmentation.py on synthetic lines of digits that the network was not
+# trained on. Then changed one or two at a time to reduce the errors on half of the
+# photographs, on pages of scikit-learn's digits and on synthetic pages, words, textures
+# and touching pairs; that of the strength of ink is from there alone.
 WINDOW_WEIGHTS = np.array(
-    [-1.6, 4.8, -0.78, 0.24, 2.0, -6.2, -4.0, -3.7, -6.7, -4.7, -0.43, -2.1, 8.2, 2.7]
+    [-0.95, 4.8, -0.78, 0.24, 2.3, -6.2, -4.0, -3.7, -6.7, -4.7, -0.43, -0.84, 9.4, 2.7]
 )
 # Of a cut between two digits, which is in the features of both.
-JOINT_WEIGHT = 7.3
-SKIP_WEIGHTS = np.array([-0.16, -1.7, 0.89, -3.0])
+JOINT_WEIGHT = 8.3
+SKIP_WEIGHTS = np.array([-0.16, -1.7, 0.89, -2.1])
+OTHER_WEIGHTS = np.array([-0.25, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +75,9 @@ def read_line(
 ) -> tuple[list[Window], float, int]:
     """Digits of a line, how much more likely they are than none, and what is left.
 
+    A line either consists of digits, of which few pieces are not a part, or of
+    something else, in which no window is a digit however much it looks like one.
+
     The last number is that of components which have the height of a digit and are not
     part of one. `labels` are those of the components, and are changed in place to
     pieces.
@@ -85,6 +93,9 @@ def read_line(
     skips = skip_features(pieces, height) @ SKIP_WEIGHTS
     joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
     path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
+    gain -= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS))
+    if gain <= 0:
+        path, gain = [], 0.0
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
         piece.component
@@ -197,6 +208,19 @@ def skip_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]
     )
 
 
+def line_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]:
+    """Features of a line that does not consist of digits, of shape (n_features,)."""
+    tall, wide = np.array([lengths(piece.box) for piece in pieces]).T / height
+    high = tall >= 0.5
+    components = {
+        piece.component for piece, own in zip(pieces, high, strict=True) if own
+    }
+    # Bricks and fabrics consist of bars, which look like the digit 1.
+    bars = np.sum(high & (wide <= 0.4 * tall))
+    more = max(0.0, bars - _MAX_BARS * len(components))
+    return np.array([1.0, len(components), more])
+
+
 def _best_path(
     windows: Sequence[Window],
     scores: NDArray[np.float64],
@@ -208,22 +232,24 @@ def _best_path(
     `joints` are added where a window ends and another begins at a piece: the cut
     between two digits is one cut.
     """
+    ending: list[list[tuple[Window, float]]] = [[] for _ in range(len(skips) + 1)]
+    for window, score in zip(windows, scores, strict=True):
+        ending[window.stop].append((window, float(score)))
     # Score and windows of the best path to each piece, and of the best one that ends
     # with a window there.
     best: list[_Path] = [(0.0, [])]
     closed: list[_Path] = [(-np.inf, [])]
     for stop, skip in enumerate(skips, start=1):
-        ending: list[_Path] = [(-np.inf, [])]
-        for window, score in zip(windows, scores, strict=True):
-            if window.stop == stop:
-                joined = closed[window.first]
-                before = max(
-                    best[window.first],
-                    (joined[0] + joints[window.first], joined[1]),
-                    key=itemgetter(0),
-                )
-                ending.append((before[0] + score, [*before[1], window]))
-        closed.append(max(ending, key=itemgetter(0)))
+        paths: list[_Path] = [(-np.inf, [])]
+        for window, score in ending[stop]:
+            joined = closed[window.first]
+            before = max(
+                best[window.first],
+                (joined[0] + joints[window.first], joined[1]),
+                key=itemgetter(0),
+            )
+            paths.append((before[0] + score, [*before[1], window]))
+        closed.append(max(paths, key=itemgetter(0)))
         skipped = best[-1][0] + skip, best[-1][1]
         best.append(max(skipped, closed[-1], key=itemgetter(0)))
     return best[-1][1], float(best[-1][0] - skips.sum())

@@ -20,13 +20,13 @@ _MIN_SIZE = 0.2
 _MIN_CUT_WIDTH = 0.5
 
 # Maximum number of cuts of a component per height of the line.
-_MAX_CUTS = 4
+_MAX_CUTS = 6
 
 # A cut crosses at most this much ink, in widths of the stroke.
-_MAX_CROSSED = 2.5
+_MAX_CROSSED = 3
 
 # Minimum distance of cuts from each other and from the ends, relative to the height.
-_MIN_PIECE = 0.12
+_MIN_PIECE = 0.07
 
 # Cost of a diagonal step of a cut, which is longer, in widths of the stroke.
 _DIAGONAL = 0.008

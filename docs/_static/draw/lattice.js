@@ -11,8 +11,8 @@ skdigits.lattice = (() => {
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_LEFT, MAX_PIXELS, WINDOW_WEIGHTS, SKIP_WEIGHTS, JOINT_WEIGHT } =
-    skdigits.constants.lattice;
+  const { MAX_BARS, MAX_LEFT, MAX_PIXELS, JOINT_WEIGHT } = skdigits.constants.lattice;
+  const { WINDOW_WEIGHTS, SKIP_WEIGHTS, OTHER_WEIGHTS } = skdigits.constants.lattice;
 
   const { log, max, min } = Math;
 
@@ -32,7 +32,11 @@ skdigits.lattice = (() => {
       dot(features, WINDOW_WEIGHTS)
     );
     const skips = pieces.map((piece) => dot(skipFeatures(piece, height), SKIP_WEIGHTS));
-    const digits = bestPath(windows, scores, skips, pieces);
+    const { path, score } = bestPath(windows, scores, skips, pieces);
+    // Skipping all pieces is the alternative, and a line that is not of digits.
+    const none = skips.reduce((sum, skip) => sum + skip, 0);
+    const other = dot(lineFeatures(pieces, height), OTHER_WEIGHTS);
+    const digits = score - none > max(0, other) ? path : [];
     const used = (index) =>
       digits.some(({ first, stop }) => first <= index && index < stop);
     const unused = pieces.filter(
@@ -120,6 +124,13 @@ skdigits.lattice = (() => {
     return [1, min(max(tall, wide), 1), min(tall, 1), max(tall - 1.4, 0)];
   }
 
+  function lineFeatures(pieces, height) {
+    const high = pieces.filter(({ box }) => lengths(box)[0] >= 0.5 * height);
+    const components = new Set(high.map(({ component }) => component)).size;
+    const bars = high.filter(({ box }) => lengths(box)[1] <= 0.4 * lengths(box)[0]).length;
+    return [1, components, max(0, bars - MAX_BARS * components)];
+  }
+
   function dot(features, weights) {
     return features.reduce((sum, each, index) => sum + each * weights[index], 0);
   }
@@ -149,7 +160,7 @@ skdigits.lattice = (() => {
       const skipped = { score: best[index].score + skip, path: best[index].path };
       best.push(better(skipped, ending));
     });
-    return best[skips.length].path;
+    return best[skips.length];
   }
 
   function better(first, second) {
