@@ -208,7 +208,7 @@ def service(row, repeats, *, n_clients=8, seconds=30):
             answers.append(
                 {
                     "seconds": running.seconds_to_start,
-                    "requests a second": n_requests / seconds,
+                    "requests per second": n_requests / seconds,
                     "errors": n_errors,
                 }
             )
