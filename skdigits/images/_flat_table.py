@@ -48,57 +48,36 @@ class FlatTable:
 
 def flatten(grey: FloatImage, crossings: Points) -> FlatTable:
     """Straighten the cells between the crossings of a grid, and remove its lines."""
-    rows, columns = _places(crossings)
-    cell = float(min(np.median(np.diff(rows)), np.median(np.diff(columns))))
-    margin = round(cell / 4)
-    height, width = round(rows[-1]) + 2 * margin, round(columns[-1]) + 2 * margin
-    # Crossings with the margin around them, extrapolated from the outer cells.
-    y, x = _fractions(rows, height, margin), _fractions(columns, width, margin)
-    wide = _extrapolate(_extrapolate(crossings, 0), 1)
-    index = np.stack(np.meshgrid(y + 1, x + 1, indexing="ij"))
-    points = np.stack(
-        [ndimage.map_coordinates(wide[..., axis], index, order=1) for axis in (0, 1)],
-        axis=-1,
-    )
-    flat = sample(grey, points)
-    ink, min_ink = _ink(flat, cell)
-    rows, columns = rows + margin, columns + margin
-    lines = _lines(ink, min_ink, rows, columns, cell)
-    outside = np.ones(ink.shape, dtype=bool)
-    outside[
-        round(rows[0]) : round(rows[-1]), round(columns[0]) : round(columns[-1])
-    ] = 0
-    ink[lines | outside] = 0
-    return FlatTable(1 - ink, ink > min_ink, rows, columns)
-
-
-def _places(crossings: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places of the lines of the page, in pixels from the first."""
     steps = [
         np.linalg.norm(np.diff(crossings, axis=axis), axis=-1).mean(1 - axis)
         for axis in (0, 1)
     ]
-    rows, columns = (np.append(0, np.cumsum(step)) for step in steps)
-    scale = max(1.0, _MIN_CELL / min(np.median(step) for step in steps))
-    scale = min(scale, _MAX_PAGE / max(rows[-1], columns[-1]))
-    return rows * scale, columns * scale
-
-
-def _fractions(
-    places: NDArray[np.float64], size: int, margin: int
-) -> NDArray[np.float64]:
-    """Index of the line at each pixel, with fractions between lines."""
-    pixels = np.arange(size) - margin
-    step_before, step_after = places[1] - places[0], places[-1] - places[-2]
-    wide = [places[0] - step_before, *places, places[-1] + step_after]
-    return np.interp(pixels, wide, np.arange(-1, len(places) + 1))
-
-
-def _extrapolate(crossings: Points, axis: int) -> Points:
-    first, second, before, last = (
-        np.take(crossings, [index], axis) for index in (0, 1, -2, -1)
-    )
-    return np.concatenate([2 * first - second, crossings, 2 * last - before], axis)
+    usual = float(min(map(np.median, steps)))
+    scale = max(1.0, _MIN_CELL / usual)
+    scale = min(scale, _MAX_PAGE / max(step.sum() for step in steps))
+    cell = scale * usual
+    margin = round(cell / 4)
+    rows, columns = (margin + scale * np.append(0, step.cumsum()) for step in steps)
+    # Crossings with those around them, extrapolated from the outer cells.
+    wide = np.pad(crossings, ((1, 1), (1, 1), (0, 0)), "reflect", reflect_type="odd")
+    fractions = [
+        np.interp(
+            np.arange(round(places[-1]) + margin),
+            np.pad(places, 1, "reflect", reflect_type="odd"),
+            np.arange(len(places) + 2),
+        )
+        for places in (rows, columns)
+    ]
+    index = np.stack(np.meshgrid(*fractions, indexing="ij"))
+    points = [
+        ndimage.map_coordinates(wide[..., axis], index, order=1) for axis in (0, 1)
+    ]
+    ink, min_ink = _ink(sample(grey, np.stack(points, axis=-1)), cell)
+    ink[_lines(ink > min_ink / 2, rows, columns, cell)] = 0
+    inside = tuple(slice(margin, round(places[-1])) for places in (rows, columns))
+    own = np.zeros_like(ink)
+    own[inside] = ink[inside]
+    return FlatTable(1 - own, own > min_ink, rows, columns)
 
 
 def _ink(flat: FloatImage, cell: float) -> tuple[FloatImage, float]:
@@ -108,22 +87,15 @@ def _ink(flat: FloatImage, cell: float) -> tuple[FloatImage, float]:
     paper = ndimage.grey_closing(smooth, (size, size))
     paper = ndimage.uniform_filter(paper, size)
     ink = 1 - smooth / np.maximum(paper, 1 / 64)
-    brighter = np.median(ink)
-    ink -= brighter
+    ink -= np.median(ink)
     noise = 1.5 * np.median(np.abs(ink))
-    ink = np.clip(ink, 0, 1)
-    return ink, max(_MIN_INK, _MIN_SIGNAL_TO_NOISE * float(noise))
+    return np.clip(ink, 0, 1), max(_MIN_INK, _MIN_SIGNAL_TO_NOISE * float(noise))
 
 
 def _lines(
-    ink: FloatImage,
-    min_ink: float,
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    cell: float,
+    mask: Mask, rows: NDArray[np.float64], columns: NDArray[np.float64], cell: float
 ) -> Mask:
     """Pixels of lines, without those of strokes that cross them."""
-    mask = ink > min_ink / 2
     level, level_bands = _level_lines(mask, rows, cell)
     upright, upright_bands = _level_lines(mask.T, columns, cell)
     lines: Mask = level | upright.T | (level_bands & upright_bands.T)
@@ -152,7 +124,6 @@ def _level_lines(
         own = np.unique(labels[near])
         own = own[heights[own] <= 1.6 * thickness + 2 * _BLUR]
         lines[top : top + len(part)] |= np.isin(labels, own[own > 0])
-        bands[top + max(0, middle - half - _BLUR) : top + middle + half + _BLUR + 1] = (
-            True
-        )
+        first = top + max(0, middle - half - _BLUR)
+        bands[first : top + middle + half + _BLUR + 1] = True
     return lines, bands

@@ -1,23 +1,20 @@
 """Read the numbers of a ruled table."""
 
-from numbers import Integral
-from typing import Any, Literal, TypeAlias, overload
+import operator
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from skdigits.images._cells import CellInk, Place, clear_text, find_cell_digits
+from skdigits.images._cells import EMPTY, CellInk, find_cell_digits
 from skdigits.images._flat_table import flatten
 from skdigits.images._loading import ImageLike
 from skdigits.images._read import are_readable, classify, to_min_confidence
+from skdigits.images._rectify import Points
 from skdigits.images._table_reading import TableCell, TableReading
 from skdigits.images._table_search import FoundTable, find_tables
 
 # Default of `min_confidence`. Chosen on photographs.
 _MIN_CONFIDENCE = 0.6
-
-# Text, confidence and status of a cell.
-_Text: TypeAlias = tuple[str, float, Literal["empty", "ok", "unsure"]]
-_EMPTY: _Text = ("", 1.0, "empty")
 
 
 @overload
@@ -111,10 +108,9 @@ def read_table(
      | 1 |
     """
     threshold = to_min_confidence(min_confidence, max_error, estimator, _MIN_CONFIDENCE)
-    _check_shape(shape)
+    expected = None if shape is None else _to_shape(shape)
     if tables not in ("largest", "all"):
         raise ValueError(f"tables must be 'largest' or 'all'. Got {tables!r} instead.")
-    expected = None if shape is None else (int(shape[0]), int(shape[1]))
     readings = [
         _read(found, estimator, threshold, max_error is not None)
         for found in find_tables(image, expected, tables)
@@ -130,25 +126,22 @@ def _read(
     With `all_or_none`, all digits are unsure if some are as uncertain as those of
     another ink.
     """
-    grid = found.grid
-    cells = find_cell_digits(flatten(found.grey, grid.crossings()))
-    clear_text(cells, grid.shape)
-    for rows, columns in grid.merged():
-        _clear(cells, rows, columns)
-    images = [digit.image for ink in cells.values() for digit in ink.digits]
+    grid, corners = found.grid, found.corners()
+    cells = find_cell_digits(flatten(found.grey, grid.crossings()), grid.merged())
+    images = [digit.image for ink in cells.flat for digit in ink.digits]
     labels, probabilities = classify(images, estimator)
     if all_or_none and not are_readable(probabilities):
         min_confidence = np.inf
     read = iter(zip(labels, probabilities.max(axis=1, initial=0), strict=True))
-    texts = dict.fromkeys(np.ndindex(grid.shape), _EMPTY) | {
-        place: _text([next(read) for _ in ink.digits], ink.n_other, min_confidence)
-        for place, ink in cells.items()
-    }
-    corners = found.corners()
     return TableReading(
         [
-            TableCell(row, column, _corners(corners, row, column), *texts[row, column])
-            for row, column in np.ndindex(grid.shape)
+            TableCell(
+                row,
+                column,
+                _around(corners[row : row + 2, column : column + 2]),
+                *_text(ink, [next(read) for _ in ink.digits], min_confidence),
+            )
+            for (row, column), ink in np.ndenumerate(cells)
         ],
         grid.shape,
         found.shape,
@@ -156,57 +149,38 @@ def _read(
     )
 
 
-def _clear(cells: dict[Place, CellInk], rows: slice, columns: slice) -> None:
-    """Replace the digits of merged cells by ink that is not a digit, in the first."""
-    inside = [
-        (row, column)
-        for row, column in cells
-        if rows.start <= row < rows.stop and columns.start <= column < columns.stop
-    ]
-    for place in inside:
-        del cells[place]
-    if inside:
-        cells[rows.start, columns.start] = CellInk([], 1)
-
-
-def _check_shape(shape: Any) -> None:
-    if shape is None:
-        return
+def _to_shape(shape: Any) -> tuple[int, int]:
     try:
-        valid = len(shape) == 2 and all(
-            isinstance(number, Integral) and int(number) >= 1 for number in shape
-        )
-    except TypeError:
-        valid = False
-    if not valid:
-        raise ValueError(
-            "shape must be the number of rows and of columns, two positive integers. "
-            f"Got {shape!r} instead."
-        )
-
-
-def _corners(
-    corners: np.ndarray, row: int, column: int
-) -> tuple[tuple[float, float], ...]:
-    """Corners of a cell, clockwise from the top left."""
-    places = [(0, 0), (0, 1), (1, 1), (1, 0)]
-    return tuple(
-        tuple(corners[row + down, column + right].round(1).tolist())
-        for down, right in places
+        rows, columns = map(operator.index, shape)
+        if min(rows, columns) >= 1:
+            return rows, columns
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        "shape must be the number of rows and of columns, two positive integers. "
+        f"Got {shape!r} instead."
     )
 
 
+def _around(corners: Points) -> tuple[tuple[float, float], ...]:
+    """Corners of a cell, clockwise from the top left."""
+    (a, b), (c, d) = corners.round(1).tolist()
+    return tuple(a), tuple(b), tuple(d), tuple(c)
+
+
 def _text(
-    digits: list[tuple[Any, float]], n_other: int, min_confidence: float
-) -> _Text:
-    """Text, confidence and status of a cell with ink."""
-    read = [
+    ink: CellInk, digits: list[tuple[Any, float]], min_confidence: float
+) -> tuple[str, float, Literal["empty", "ok", "unsure"]]:
+    """Text, confidence and status of a cell, whose digits were read."""
+    if ink is EMPTY:
+        return "", 1.0, "empty"
+    read = "".join(
         str(label) if confidence >= min_confidence else "?"
         for label, confidence in digits
-    ]
-    if n_other >= len(digits):  # text, or several small numbers
+    )
+    if ink.n_other >= len(digits):  # text, or several small numbers
         return "?", 0.0, "unsure"
-    if n_other:
-        return "".join(read).rstrip("?") + "?", 0.0, "unsure"
+    if ink.n_other:
+        return read.rstrip("?") + "?", 0.0, "unsure"
     lowest = float(min(confidence for _, confidence in digits))
-    return "".join(read), lowest, "unsure" if "?" in read else "ok"
+    return read, lowest, "unsure" if lowest < min_confidence else "ok"
