@@ -1,6 +1,7 @@
 """A grid: lines that cross each other, and the cells between them."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,15 +55,16 @@ class Grid:
         """Whether there are at least two cells."""
         return min(self.shape) > 0 and max(self.shape) > 1
 
-    def with_single_lines(self, certain: "Grid") -> "Grid":
-        """The grid with double lines as one, if these lines of it are certain."""
+    def with_single_lines(self) -> "Grid":
+        """The grid with double lines as one, if they are certain."""
+        certain = self.certain.lines
         steps = [
             np.quantile(np.diff(lines.middles()), 0.75, method="higher")
-            for lines in certain.lines
+            for lines in certain
         ]
         level, upright = (
             own.merged(sure, _MAX_DOUBLE * min(steps))
-            for own, sure in zip(self.lines, certain.lines, strict=True)
+            for own, sure in zip(self.lines, certain, strict=True)
         )
         return replace(self, level=level, upright=upright)
 
@@ -74,8 +76,7 @@ class Grid:
 
     def canvas_crossings(self) -> Points:
         """Crossings in pixels of the canvas, of shape (n_level, n_upright, 2)."""
-        y = np.zeros((len(self.level), len(self.upright)))
-        x = np.zeros_like(y)
+        x = np.zeros((len(self.level), len(self.upright)))
         for _ in range(4):
             y = self.level.at(x)
             x = self.upright.at(y.T).T
@@ -129,6 +130,7 @@ class Grid:
             result.append(own)
         return result
 
+    @cached_property
     def certain(self) -> "Grid":
         """The grid with the lines that are certain."""
         kept = [np.arange(len(own)) for own in self.lines]
@@ -156,12 +158,11 @@ class Grid:
 
     def with_shape(self, rows: int, columns: int) -> "Grid | None":
         """The grid with its most certain lines, if it may have this shape."""
-        certain = self.certain()
-        if not certain.is_table():
+        if not self.certain.is_table():
             return None
         chosen = []
         for drawn, sure, number in zip(
-            self.drawn(), certain.lines, (rows + 1, columns + 1), strict=True
+            self.drawn(), self.certain.lines, (rows + 1, columns + 1), strict=True
         ):
             if not len(sure) <= number <= len(drawn):
                 return None

@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask, lengths
 from skdigits.images._grid import Grid
-from skdigits.images._grid_lines import CANVAS, MARGIN, Lines, merge, trace_lines
+from skdigits.images._grid_lines import CANVAS, MARGIN, Lines, merge
+from skdigits.images._line_tracing import trace_lines
 from skdigits.images._rectify import Points, homography, project, sample
 from skdigits.images._resampling import resize, shrink
 
@@ -44,21 +45,27 @@ _MIN_SIDE, _MAX_ENLARGEMENT = 120, 3
 # its shape remains the same.
 _MAX_TRACES = 8
 
-# Lines go on beyond the last line across as far as they have ink in this share. At the
-# border of the canvas, within this many pixels, they go on outside of it.
+# Lines continue beyond the last line across as far as they have ink in this share. At
+# the border of the canvas, within this many pixels, they continue outside of it.
 _MIN_SHOWN = 0.8
 _BORDER = 24
 
-# Lines that go on beyond the last line across, by this share of a cell, enclose open
+# Lines that continue beyond the last line across, by this share of a cell, enclose open
 # cells.
 _MIN_OPEN = 0.4
 
-# Part of the canvas by which it is extended where lines go on.
+# Part of the canvas by which it is extended where lines continue.
 _GROWTH = 0.25
 
+# Index of the corners of an array of crossings, clockwise from the top left.
+_CORNERS = [0, 0, -1, -1], [0, -1, -1, 0]
 
-def line_ink(grey: FloatImage) -> FloatImage:
-    """How much darker than the paper next to it each pixel of a thin line is."""
+
+def line_ink(grey: FloatImage) -> tuple[FloatImage, float]:
+    """How much darker than the paper next to it each pixel of a thin line is.
+
+    Also the minimum that is not noise.
+    """
     size = 2 * round(_MAX_THICKNESS * max(grey.shape)) + 1
     smooth = ndimage.gaussian_filter(grey, 0.7)
     paper = ndimage.grey_closing(smooth, (size, size))
@@ -67,29 +74,24 @@ def line_ink(grey: FloatImage) -> FloatImage:
     level = ndimage.median_filter(shrink(ink, _SMALL), _SMALL_WINDOW)
     ink -= resize(level, ink.shape)
     ink[[0, -1]] = ink[:, [0, -1]] = 0  # lines end at the border
-    return ink
+    noise = 1.5 * float(np.median(np.abs(ink - np.median(ink))))
+    return ink, max(_MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE * noise)
 
 
-def find_grids(ink: FloatImage, strength: float, max_gap: int) -> Iterator[Grid]:
+def find_grids(ink: FloatImage, minimum: float, max_gap: int) -> Iterator[Grid]:
     """Find grids, from the largest to the smallest, with all lines that are possible.
 
-    `ink` is that of lines. `strength` is the minimum contrast, relative to the usual,
-    and `max_gap` the longest gap in lines, in pixels.
+    `ink` is that of lines, `minimum` the minimum of it, and `max_gap` the longest gap
+    in lines, in pixels.
     """
-    noise = 1.5 * np.median(np.abs(ink - np.median(ink)))
-    minimum = max(_MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE * noise)
-    for points in _candidates(ink > strength * minimum, max_gap):
+    for points in _candidates(ink > minimum, max_gap):
         corners = _corners(points)
-        grid = _trace(corners, ink)
-        if area(corners) < _MIN_FILL * area(box := _box(points)):
-            grid = max(grid, _trace(box, ink), key=_number_of_cells)
-        if grid is not None:
-            yield grid
-
-
-def _number_of_cells(grid: Grid | None) -> int:
-    certain = None if grid is None else grid.certain()
-    return certain.shape[0] * certain.shape[1] if certain is not None else 0
+        grids = [_trace(corners, ink)]
+        if _area(corners) < _MIN_FILL * _area(box := _box(points)):
+            grids.append(_trace(box, ink))
+        found = [grid for grid in grids if grid is not None]
+        if found:
+            yield max(found, key=lambda grid: np.prod(grid.certain.shape))
 
 
 def _candidates(mask: Mask, max_gap: int) -> list[Points]:
@@ -100,11 +102,10 @@ def _candidates(mask: Mask, max_gap: int) -> list[Points]:
     found = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is not None and max(lengths(box)) >= _MIN_GRID * max(mask.shape):
-            rows, columns = np.nonzero(labels[box] == label)
-            points = np.stack([rows + box[0].start, columns + box[1].start], axis=1)
-            found.append(points.astype(float))
-    found.sort(key=lambda points: -area(_corners(points)))
-    return [points for points in found[:_MAX_CANDIDATES] if area(_corners(points)) > 0]
+            points = np.argwhere(labels[box] == label) + [side.start for side in box]
+            found.append((_area(_corners(points)), points.astype(float)))
+    found.sort(key=lambda candidate: -candidate[0])
+    return [points for area, points in found[:_MAX_CANDIDATES] if area > 0]
 
 
 def _corners(points: Points) -> Points:
@@ -117,25 +118,25 @@ def _corners(points: Points) -> Points:
 def _box(points: Points) -> Points:
     """Corners of the parallelogram around lines in two directions."""
     points = points[:: 1 + len(points) // _MAX_POINTS]
-    normals, ends = [], []
-    for axis in (0, 1):
-        best = -1.0
-        for angle in np.deg2rad(np.arange(-25, 26)):
-            normal = np.roll([np.cos(angle), np.sin(angle)], axis)
-            places = points @ normal
-            start = places.min()
-            number = float(np.square(np.bincount((places - start).astype(int))).sum())
-            if number > best:
-                best, own = number, (normal, start, places.max())
-        normals.append(own[0])
-        ends.append(own[1:])
-    (top, bottom), (left, right) = ends
+    angles = np.deg2rad(np.arange(-25, 26))
+    level = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    normals = [
+        max(options, key=lambda normal: _sharpness(points @ normal))
+        for options in (level, level[:, ::-1])
+    ]
+    places = points @ np.transpose(normals)
+    (top, left), (bottom, right) = places.min(axis=0), places.max(axis=0)
     sides = np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
     corners: Points = np.linalg.solve(np.array(normals), sides.T).T
     return corners
 
 
-def area(corners: Points) -> float:
+def _sharpness(places: NDArray[np.float64]) -> float:
+    """Higher if more places are near to each other."""
+    return float(np.square(np.bincount((places - places.min()).astype(int))).sum())
+
+
+def _area(corners: Points) -> float:
     """Area of a quadrilateral."""
     (a, b), (c, d) = corners[2] - corners[0], corners[3] - corners[1]
     return float(abs(a * d - b * c) / 2)
@@ -148,50 +149,45 @@ def _trace(corners: Points, ink: FloatImage) -> Grid | None:
         grid = _grid_between(corners, ink)
         if min(map(len, grid.lines)) < 2:
             return None
-        certain = grid.certain()
+        certain = grid.certain
         if not certain.is_table():
             if trace:
                 return grid
-            corners = grid.crossings()[[0, 0, -1, -1], [0, -1, -1, 0]]
+            corners = grid.crossings()[_CORNERS]
             continue
         beyond = _beyond(certain)
-        rooms = _rooms(certain)
+        (top, bottom), (left, right) = (
+            lines.middles()[[0, -1]] for lines in certain.lines
+        )
+        height, width = grid.size
+        rooms = np.array([top, height - bottom, left, width - right])
         grows = beyond >= rooms - _BORDER
         if certain.shape == before and not grows.any():
             break
         before = certain.shape
-        ends = certain.canvas_crossings()[[0, 0, -1, -1], [0, -1, -1, 0]]
         # With room for open cells, the next trace ends beyond them.
         steps = np.where(beyond > 2 * _BORDER, beyond, 0)
         steps[grows] = (rooms + _GROWTH * np.repeat(grid.size, 2))[grows]
         top, bottom, left, right = steps
+        ends = certain.canvas_crossings()[_CORNERS]
         ends += [[-top, -left], [-top, right], [bottom, right], [bottom, -left]]
         corners = project(grid.to_image, ends)
-    if certain.is_table():
-        grid = grid.with_single_lines(certain)
-        certain = grid.certain()
-    return _close(grid, certain)
-
-
-def _rooms(grid: Grid) -> NDArray[np.float64]:
-    """Pixels of the canvas beyond the outer lines: top, bottom, left, right."""
-    level, upright = (lines.middles()[[0, -1]] for lines in grid.lines)
-    height, width = grid.size
-    return np.array([level[0], height - level[1], upright[0], width - upright[1]])
+    return _close(grid.with_single_lines())
 
 
 def _beyond(grid: Grid) -> NDArray[np.float64]:
-    """Pixels by which most lines go on beyond the outer ones, in the same order."""
+    """Pixels by which most lines continue beyond the outer ones across.
+
+    The outer lines are those at the top, bottom, left and right.
+    """
     crossings = grid.canvas_crossings()
     result = []
     for axis, lines in ((0, grid.upright), (1, grid.level)):
         ends = np.moveaxis(crossings[..., axis], axis, 0)
-        width = lines.shown.shape[1]
         for last, step in ((ends[0], -1), (ends[-1], 1)):
             own = []
             for shown, end in zip(lines.shown, last, strict=True):
-                start = int(np.clip(round(end), 0, width - 1))
-                after = shown[start::step]
+                after = shown[int(np.clip(round(end), 0, len(shown) - 1)) :: step]
                 share = np.cumsum(after) / np.arange(1, len(after) + 1)
                 along = np.flatnonzero(after & (share >= _MIN_SHOWN))
                 own.append(along[-1] if len(along) else 0)
@@ -199,45 +195,36 @@ def _beyond(grid: Grid) -> NDArray[np.float64]:
     return np.array(result, dtype=float)
 
 
-def _close(grid: Grid, certain: Grid) -> Grid:
-    """The grid with outer lines at the ends of the lines that go on beyond it."""
-    beyond = _beyond(certain)
+def _close(grid: Grid) -> Grid:
+    """The grid with outer lines at the ends of the lines that continue beyond it."""
+    if not grid.certain.is_table():
+        return grid
     lines = list(grid.lines)
-    for axis in (0, 1):
-        own, sure = lines[axis], certain.lines[axis]
-        if len(sure) < 2:
+    for (axis, index), reach in zip(
+        [(0, 0), (0, -1), (1, 0), (1, -1)], _beyond(grid.certain), strict=True
+    ):
+        sure, sign = grid.certain.lines[axis], -1 if index == 0 else 1
+        if reach < _MIN_OPEN * np.median(np.diff(sure.middles())):
             continue
-        cell = np.median(np.diff(sure.middles()))
-        for index, sign in ((0, -1), (1, 1)):
-            reach = beyond[2 * axis + index]
-            if reach < _MIN_OPEN * cell:
-                continue
-            outer = 0 if index == 0 else -1
-            curve = sure.curves[[outer]].copy()
-            curve[0, -1] += sign * reach
-            # possible lines beyond are inside of the open cells, or outside
-            position = sure.curves[outer, -1]
-            inside = own.curves[:, -1] * sign <= position * sign + 1e-6
-            own = own.only(inside)
-            shown = np.ones((1, own.shown.shape[1]), dtype=bool)
-            own = merge([own, Lines(curve, shown, np.zeros(1))])
-        lines[axis] = own
+        # Possible lines beyond are inside of the open cells, or outside.
+        beyond = sign * (lines[axis].curves[:, -1] - sure.curves[index, -1])
+        own = lines[axis].only(beyond <= 1e-6)
+        curve = sure.curves[[index]] + [0, 0, 0, sign * reach]
+        shown = np.ones((1, own.shown.shape[1]), dtype=bool)
+        lines[axis] = merge([own, Lines(curve, shown, np.zeros(1))])
     return replace(grid, level=lines[0], upright=lines[1])
 
 
 def _grid_between(corners: Points, ink: FloatImage) -> Grid:
     """Trace the lines inside a quadrilateral."""
-    sides = np.roll(corners, -1, axis=0) - corners
-    top, right, bottom, left = np.linalg.norm(sides, axis=1)
-    width, height = max(top, bottom, 1), max(left, right, 1)
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    width, height = np.maximum(np.maximum(sides[:2], sides[2:]), 1)
     scale = CANVAS / max(width, height)
     scale = max(scale, min(_MIN_SIDE / min(width, height), _MAX_ENLARGEMENT * scale))
     height, width = (max(16, round(side * scale)) for side in (height, width))
-    margin = round(MARGIN * CANVAS)
-    size = height + 2 * margin, width + 2 * margin
-    places = [[0, 0], [0, width], [height, width], [height, 0]]
-    inner = np.array(places, dtype=float) + margin
-    to_image = homography(inner, corners)
+    inner = np.array([[0, 0], [0, width], [height, width], [height, 0]], dtype=float)
+    to_image = homography(inner + MARGIN, corners)
+    size = height + 2 * MARGIN, width + 2 * MARGIN
     points = np.moveaxis(np.indices(size), 0, -1).astype(float)
     canvas = sample(ink, project(to_image, points))
     return Grid(trace_lines(canvas), trace_lines(canvas.T), size, to_image)

@@ -37,10 +37,10 @@ class FoundTable:
     grey : ndarray of float32 of shape (height, width)
         The part of the image, resized.
     grid : Grid
-        The grid in pixels of the part.
+        The grid in pixels of `grey`.
     start, scale : ndarray of float of shape (2,)
         Row and column of the part in the original image, and pixels of the original
-        image per pixel of the part.
+        image per pixel of `grey`.
     shape : tuple of int
         Height and width of the original image.
     preview : ndarray of uint8 of shape (height, width)
@@ -65,11 +65,9 @@ def find_tables(
     """Find the largest table, or all, with two cells or the given shape."""
     grey, original = load_page(image, MAX_WORKING_PIXELS)
     grey = to_working_size(grey, _MIN_WORKING_PIXELS)
-    scale, preview = np.divide(original, grey.shape), to_preview(grey)
+    place = np.zeros(2), np.divide(original, grey.shape), original, to_preview(grey)
     return [
-        _magnify(
-            FoundTable(grey, grid, np.zeros(2), scale, original, preview), image, shape
-        )
+        _magnify(FoundTable(grey, grid, *place), image, shape)
         for grid in _find(grey, shape, tables)
     ]
 
@@ -101,23 +99,23 @@ def _magnify(
 
 def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
     """The largest grid, or all, with two cells or the given shape."""
-    ink = line_ink(grey)
-    found: list[Grid] = []
+    ink, minimum = line_ink(grey)
     faint = False
     for strength, max_gap in _SEARCHES:
+        found: list[Grid] = []
         possible = []
-        for grid in find_grids(ink, strength, max_gap):
-            certain = grid.certain()
+        for grid in find_grids(ink, strength * minimum, max_gap):
+            certain = grid.certain
             if not certain.is_table():
                 faint = True
             elif any(_overlap(certain, other) for other in found):
                 continue
-            elif shape in (None, certain.shape):
-                if tables == "largest":
-                    return [certain]
-                found.append(certain)
-            else:
+            elif shape not in (None, certain.shape):
                 possible.append(grid)
+            elif tables == "largest":
+                return [certain]
+            else:
+                found.append(certain)
         if shape is not None:
             chosen = (grid.with_shape(*shape) for grid in possible)
             found += [grid for grid in chosen if grid is not None]
@@ -126,7 +124,7 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
         if found:
             return [found[i] for row in to_rows(list(map(_box, found))) for i in row]
         if shape is not None and possible:
-            rows, columns = possible[0].certain().shape
+            rows, columns = possible[0].certain.shape
             raise TableShapeError(
                 "The table does not have the given shape. Expected "
                 f"{shape[0]} rows and {shape[1]} columns. Found a grid of {rows} rows "
