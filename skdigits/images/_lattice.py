@@ -27,9 +27,6 @@ _MAX_WIDTH = 1.8
 # Minimum height of a line, relative to the typical height of the page.
 _MIN_LINE_HEIGHT = 0.25
 
-# If more components than this are left per digit, a line is a word or a texture.
-_MAX_LEFT = 2
-
 # Maximum share of the components of a line of digits that are bars.
 _MAX_BARS = 0.75
 
@@ -93,8 +90,7 @@ def read_line(
     skips = skip_features(pieces, height) @ SKIP_WEIGHTS
     joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
     path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
-    gain -= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS))
-    if gain <= 0:
+    if gain <= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS)):
         path, gain = [], 0.0
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
@@ -102,8 +98,6 @@ def read_line(
         for index, piece in enumerate(pieces)
         if index not in used and lengths(piece.box)[0] >= 0.5 * height
     }
-    if len(left) > _MAX_LEFT * len(path):
-        return [], 0.0, len(left)
     return path, gain, len(left)
 
 
@@ -123,7 +117,7 @@ def make_windows(
             if wide > _MAX_WIDTH * height or tall > _MAX_HEIGHT * height:
                 break
             if max(tall, wide) >= _MIN_HEIGHT * height:
-                parts = [piece.label for piece in pieces[first:stop]]
+                parts = pieces[first].label, pieces[stop - 1].label
                 found.append((first, stop, box, _normalized(labels, share, parts, box)))
     if not found:
         return []
@@ -133,13 +127,16 @@ def make_windows(
 
 
 def _normalized(
-    labels: Labels, share: FloatImage, parts: Sequence[int], box: Box
+    labels: Labels, share: FloatImage, parts: tuple[int, int], box: Box
 ) -> NDArray[np.uint8]:
-    """Pieces without their neighbours, in the format of MNIST."""
+    """Pieces without their neighbours, in the format of MNIST.
+
+    `parts` are the labels of the first and the last one: those of a line increase.
+    """
     margin = max(2, round(max(lengths(box)) / 20))
     rows, columns = (slice(max(0, s.start - margin), s.stop + margin) for s in box)
     inside = labels[rows, columns]
-    own = np.isin(inside, parts)
+    own = (parts[0] <= inside) & (inside <= parts[1])
     near = ndimage.maximum_filter(own, 2 * margin + 1) & (own | (inside == 0))
     digit = shrink(np.where(near, share[rows, columns], 0), _MAX_PIXELS)
     return place(fit_to_box(digit / digit.max(), 20), 28)

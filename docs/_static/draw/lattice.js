@@ -11,7 +11,7 @@ skdigits.lattice = (() => {
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_BARS, MAX_LEFT, MAX_PIXELS, JOINT_WEIGHT } = skdigits.constants.lattice;
+  const { MAX_BARS, MAX_PIXELS, JOINT_WEIGHT } = skdigits.constants.lattice;
   const { WINDOW_WEIGHTS, SKIP_WEIGHTS, OTHER_WEIGHTS } = skdigits.constants.lattice;
 
   const { log, max, min } = Math;
@@ -43,7 +43,7 @@ skdigits.lattice = (() => {
       ({ box }, index) => !used(index) && lengths(box)[0] >= 0.5 * height
     );
     const left = new Set(unused.map(({ component }) => component)).size;
-    return left > MAX_LEFT * digits.length ? { digits: [], left } : { digits, left };
+    return { digits, left };
   }
 
   // Windows are {first, stop, box, image, probabilities}.
