@@ -190,10 +190,11 @@ class PageReading:
     def _repr_html_(self) -> str | None:
         if self.preview is None or self.shape is None:
             return None
-        return page_html(self.preview, self.shape, map(_mark, self.digits))
+        return page_html(self.preview, self.shape, map(to_mark, self.digits))
 
 
-def _mark(digit: DigitReading) -> Mark:
+def to_mark(digit: DigitReading) -> Mark:
+    """The box of a digit, and its label with a question mark if it is not certain."""
     top, left, bottom, right = digit.box
     sure = digit.status == "ok"
     return Mark(

@@ -32,6 +32,10 @@ class Mark(NamedTuple):
     title: str
     sure: bool
 
+    @property
+    def color(self) -> str:
+        return SURE_COLOR if self.sure else UNSURE_COLOR
+
 
 def to_preview(grey: FloatImage) -> NDArray[np.uint8]:
     """A small copy of a page."""
@@ -64,14 +68,13 @@ def page_html(
 
 def _draw(mark: Mark, unit: float) -> str:
     """A mark in lines of 1.5 pixels of the preview, each of `unit` pixels."""
-    color = SURE_COLOR if mark.sure else UNSURE_COLOR
     dashes = "" if mark.sure else f' stroke-dasharray="{4 * unit:.1f}"'
     points = " ".join(f"{x:g},{y:g}" for y, x in mark.corners)
     top, left = mark.corners[0]
     return (
-        f'<polygon points="{points}" fill="transparent" stroke="{color}" '
+        f'<polygon points="{points}" fill="transparent" stroke="{mark.color}" '
         f'stroke-width="{1.5 * unit:.1f}"{dashes}>'
         f"<title>{html.escape(mark.title)}</title></polygon>"
-        f'<text x="{left:g}" y="{top - 3 * unit:g}" fill="{color}" stroke="white" '
-        f'stroke-width="{3 * unit:.1f}">{html.escape(mark.label)}</text>'
+        f'<text x="{left:g}" y="{top - 3 * unit:g}" fill="{mark.color}" '
+        f'stroke="white" stroke-width="{3 * unit:.1f}">{html.escape(mark.label)}</text>'
     )

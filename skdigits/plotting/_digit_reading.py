@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skdigits.images import PageReading, load_image, read_digits
-from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
+from skdigits.images._page_reading import to_mark
+from skdigits.images._preview import UNSURE_COLOR
 from skdigits.plotting._digit_grid import DigitGridDisplay
-from skdigits.plotting._matplotlib import import_pyplot, label_style, show_page
+from skdigits.plotting._matplotlib import draw_label, import_pyplot, show_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,21 +140,20 @@ class DigitReadingDisplay:
         self.box_, self.text_ = [], []
         for digit in digits:
             top, left, bottom, right = digit.box
-            sure = digit.status == "ok"
-            color = SURE_COLOR if sure else UNSURE_COLOR
+            corner = left - 0.5, top - 0.5
+            mark = to_mark(digit)
             box = Rectangle(
-                (left - 0.5, top - 0.5),
+                corner,
                 right - left,
                 bottom - top,
                 fill=False,
-                edgecolor=color,
+                edgecolor=mark.color,
                 linewidth=1.5,
-                linestyle="-" if sure else "--",
+                linestyle="-" if mark.sure else "--",
             )
             self.box_.append(page.add_patch(box))
-            reading = f"{digit.label}" if sure else f"{digit.label}?"
-            style = label_style(text_kw, color=color, va="bottom", fontsize=11)
-            self.text_.append(page.text(left - 0.5, top - 0.5, reading, **style))
+            style = {"color": mark.color, "va": "bottom", "fontsize": 11}
+            self.text_.append(draw_label(page, corner, mark.label, text_kw, **style))
 
         self.digits_ = self._draw_digits(seen) if digits else None
         return self

@@ -19,8 +19,10 @@ def show_page(ax: Any, image: Any, im_kw: dict[str, Any] | None) -> Any:
     return ax.imshow(image, **({"cmap": "gray", "vmin": 0, "vmax": 1} | (im_kw or {})))
 
 
-def label_style(text_kw: dict[str, Any] | None, **style: Any) -> dict[str, Any]:
-    """Keyword arguments of the text of a label on a page; `text_kw` has precedence."""
+def draw_label(
+    ax: Any, place: Any, text: str, text_kw: dict[str, Any] | None, **style: Any
+) -> Any:
+    """Write a label on a page, at (x, y); `text_kw` has precedence over the style."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.patheffects import withStroke
     from matplotlib.text import Text
@@ -32,4 +34,5 @@ def label_style(text_kw: dict[str, Any] | None, **style: Any) -> dict[str, Any]:
         # Legible on dark pages, too.
         "path_effects": [withStroke(linewidth=2.5, foreground="white")],
     }
-    return normalize_kwargs(usual | style, Text) | normalize_kwargs(text_kw, Text)
+    style = normalize_kwargs(usual | style, Text) | normalize_kwargs(text_kw, Text)
+    return ax.text(*place, text, **style)

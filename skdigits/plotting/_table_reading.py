@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skdigits.images import TableReading, load_image, read_table
 from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
-from skdigits.plotting._matplotlib import import_pyplot, label_style, show_page
+from skdigits.plotting._matplotlib import draw_label, import_pyplot, show_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,9 +146,9 @@ class TableReadingDisplay:
         )
         self.text_ = []
         for cell, own, color in zip(cells, corners, colors, strict=True):
-            y, x = own[0]
-            style = label_style(text_kw, color=color, va="top", fontsize=9)
-            self.text_.append(ax.text(x, y, cell.text, **style))
+            style = {"color": color, "va": "top", "fontsize": 9}
+            text = draw_label(ax, own[0, ::-1], cell.text, text_kw, **style)
+            self.text_.append(text)
         return self
 
     @classmethod
