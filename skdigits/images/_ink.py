@@ -7,7 +7,7 @@ from skdigits.images._background import divide_by_paper, invert_labels, page_bac
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
 from skdigits.images._errors import BlankImageError
 from skdigits.images._normalize import ink_of_digit
-from skdigits.images._resampling import resize, shrink
+from skdigits.images._resampling import rescale
 from skdigits.images._ruling import find_lines
 
 # Images are shrunk to the maximum number of pixels of the longer side, or enlarged to
@@ -60,11 +60,8 @@ def to_working_size(
     `min_pixels` is the minimum length of the longer side.
     """
     longer = max(image.shape)
-    if longer > MAX_WORKING_PIXELS:
-        return shrink(image, MAX_WORKING_PIXELS)
     scale = max(1, min_pixels / longer, _MIN_WORKING_SIDE / min(image.shape))
-    scale = min(scale, MAX_WORKING_PIXELS / longer)
-    return resize(image, tuple(max(1, round(side * scale)) for side in image.shape))
+    return rescale(image, min(scale, MAX_WORKING_PIXELS / longer))
 
 
 def _hysteresis(ink: FloatImage, min_ink: FloatImage) -> Mask:

@@ -25,10 +25,12 @@ def resize(image: FloatImage, shape: Sequence[int]) -> FloatImage:
 
 def shrink(image: FloatImage, max_pixels: int) -> FloatImage:
     """Shrink the longer side of an image to `max_pixels`, keeping the aspect ratio."""
-    scale = max_pixels / max(image.shape)
-    if scale >= 1:
-        return image
-    return resize(image, tuple(max(1, round(side * scale)) for side in image.shape))
+    return rescale(image, min(1, max_pixels / max(image.shape)))
+
+
+def rescale(image: FloatImage, scale: float) -> FloatImage:
+    """Resize both sides of an image by a factor."""
+    return resize(image, [max(1, round(side * scale)) for side in image.shape])
 
 
 def _average_blocks(image: FloatImage, down: int, across: int) -> FloatImage:
