@@ -30,14 +30,8 @@ _BLUR = 2
 class FlatTable:
     """A table without perspective and lines.
 
-    Attributes
-    ----------
-    page : ndarray of float32 of shape (height, width)
-        Its ink on white paper: 1 for paper to 0 for black.
-    mask : ndarray of bool of shape (height, width)
-        Where there is ink that is not part of a line.
-    rows, columns : ndarray of float
-        Places of the lines, with the outer ones.
+    `page` is its ink on white paper, from 1 for paper to 0 for black, `mask` where it
+    has ink, and `rows` and `columns` are the places of the lines that were removed.
     """
 
     page: FloatImage

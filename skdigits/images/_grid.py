@@ -158,8 +158,6 @@ class Grid:
 
     def with_shape(self, rows: int, columns: int) -> "Grid | None":
         """The grid with its most certain lines, if it may have this shape."""
-        if not self.certain.is_table():
-            return None
         chosen = []
         for drawn, sure, number in zip(
             self.drawn(), self.certain.lines, (rows + 1, columns + 1), strict=True

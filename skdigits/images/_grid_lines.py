@@ -31,14 +31,9 @@ _MAX_HALF = 12
 class Lines:
     """Lines from left to right of a canvas, in order.
 
-    Attributes
-    ----------
-    curves : ndarray of float of shape (n_lines, 4)
-        Coefficients of polynomials of the place along the canvas, in [-1, 1].
-    shown : ndarray of bool of shape (n_lines, width)
-        Whether there is ink at each pixel along each line.
-    widths : ndarray of float of shape (n_lines,)
-        Their thickness in pixels.
+    Each has a row of `curves`, the coefficients of a polynomial of the place along the
+    canvas in [-1, 1], and of `shown`, whether there is ink at each pixel along it.
+    `widths` are their thickness in pixels.
     """
 
     curves: NDArray[np.float64]

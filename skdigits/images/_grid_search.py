@@ -57,9 +57,6 @@ _MIN_OPEN = 0.4
 # Part of the canvas by which it is extended where lines continue.
 _GROWTH = 0.25
 
-# Index of the corners of an array of crossings, clockwise from the top left.
-_CORNERS = [0, 0, -1, -1], [0, -1, -1, 0]
-
 
 def line_ink(grey: FloatImage) -> tuple[FloatImage, float]:
     """How much darker than the paper next to it each pixel of a thin line is.
@@ -89,7 +86,7 @@ def find_grids(ink: FloatImage, minimum: float, max_gap: int) -> Iterator[Grid]:
         grids = [_trace(corners, ink)]
         if _area(corners) < _MIN_FILL * _area(box := _box(points)):
             grids.append(_trace(box, ink))
-        found = [grid for grid in grids if grid is not None]
+        found = [grid for grid in grids if grid and grid.certain.is_table()]
         if found:
             yield max(found, key=lambda grid: np.prod(grid.certain.shape))
 
@@ -145,16 +142,11 @@ def _area(corners: Points) -> float:
 def _trace(corners: Points, ink: FloatImage) -> Grid | None:
     """The grid between corners, which are those of the grid or of a part of it."""
     before = None
-    for trace in range(_MAX_TRACES):
+    for _ in range(_MAX_TRACES):
         grid = _grid_between(corners, ink)
-        if min(map(len, grid.lines)) < 2:
-            return None
         certain = grid.certain
         if not certain.is_table():
-            if trace:
-                return grid
-            corners = grid.crossings()[_CORNERS]
-            continue
+            return None
         beyond = _beyond(certain)
         (top, bottom), (left, right) = (
             lines.middles()[[0, -1]] for lines in certain.lines
@@ -169,7 +161,7 @@ def _trace(corners: Points, ink: FloatImage) -> Grid | None:
         steps = np.where(beyond > 2 * _BORDER, beyond, 0)
         steps[grows] = (rooms + _GROWTH * np.repeat(grid.size, 2))[grows]
         top, bottom, left, right = steps
-        ends = certain.canvas_crossings()[_CORNERS]
+        ends = certain.canvas_crossings()[[0, 0, -1, -1], [0, -1, -1, 0]]
         ends += [[-top, -left], [-top, right], [bottom, right], [bottom, -left]]
         corners = project(grid.to_image, ends)
     return _close(grid.with_single_lines())
@@ -182,8 +174,10 @@ def _beyond(grid: Grid) -> NDArray[np.float64]:
     """
     crossings = grid.canvas_crossings()
     result = []
-    for axis, lines in ((0, grid.upright), (1, grid.level)):
-        ends = np.moveaxis(crossings[..., axis], axis, 0)
+    for lines, ends in (
+        (grid.upright, crossings[..., 0]),
+        (grid.level, crossings[..., 1].T),
+    ):
         for last, step in ((ends[0], -1), (ends[-1], 1)):
             own = []
             for shown, end in zip(lines.shown, last, strict=True):

@@ -11,16 +11,9 @@ Points = NDArray[np.float64]
 
 
 def homography(source: Points, target: Points) -> NDArray[np.float64]:
-    """The projective map from source points to target points, by least squares.
+    """Matrix of the projective map from four or more points to others.
 
-    Parameters
-    ----------
-    source, target : ndarray of float of shape (n_points, 2)
-        At least four points, no three of which are on a line.
-
-    Returns
-    -------
-    ndarray of float of shape (3, 3)
+    No three points of either are on a line.
     """
     rows = []
     for (y, x), (v, u) in zip(source, target, strict=True):

@@ -113,9 +113,8 @@ class TableReading:
     @property
     def values(self) -> NDArray[np.object_]:
         """The texts of the cells."""
-        values = np.empty(self.shape, dtype=object)
-        values.ravel()[:] = [cell.text for cell in self.cells]
-        return values
+        texts = [cell.text for cell in self.cells]
+        return np.array(texts, dtype=object).reshape(self.shape)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the texts of the cells as a DataFrame. Needs pandas.
@@ -161,23 +160,21 @@ class TableReading:
         return f"<TableReading: {rows}, {columns}; {counts}>"
 
     def _repr_html_(self) -> str:
-        rows: list[list[str]] = [[] for _ in range(self.shape[0])]
-        for cell in self.cells:
-            style = ' style="background: #fc8"' if cell.status == "unsure" else ""
-            title = f' title="{cell.status}, {cell.confidence:.0%}"'
-            rows[cell.row].append(f"<td{style}{title}>{html.escape(cell.text)}</td>")
-        body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+        rows = np.reshape(np.array(self.cells, dtype=object), self.shape)
+        body = "".join(f"<tr>{''.join(map(_to_html, row))}</tr>" for row in rows)
         table = f"<table>{body}</table>"
         if self.preview is None or self.image_shape is None:
             return table
-        marks = [
-            Mark(
-                cell.corners,
-                "",
-                f"{cell.text} {cell.confidence:.0%}",
-                cell.status != "unsure",
-            )
-            for cell in self.cells
-        ]
-        image = page_html(self.preview, self.image_shape, marks)
+        image = page_html(self.preview, self.image_shape, map(_to_mark, self.cells))
         return f'<div style="display: flex; gap: 1em">{image or ""}{table}</div>'
+
+
+def _to_html(cell: TableCell) -> str:
+    style = ' style="background: #fc8"' if cell.status == "unsure" else ""
+    title = f' title="{cell.status}, {cell.confidence:.0%}"'
+    return f"<td{style}{title}>{html.escape(cell.text)}</td>"
+
+
+def _to_mark(cell: TableCell) -> Mark:
+    title = f"{cell.text} {cell.confidence:.0%}"
+    return Mark(cell.corners, "", title, cell.status != "unsure")

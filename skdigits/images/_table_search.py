@@ -32,19 +32,9 @@ _MIN_CELL, _MIN_FACTOR, _MARGIN = 48, 1.2, 0.1
 class FoundTable:
     """A grid and the part of an image in which it was found.
 
-    Attributes
-    ----------
-    grey : ndarray of float32 of shape (height, width)
-        The part of the image, resized.
-    grid : Grid
-        The grid in pixels of `grey`.
-    start, scale : ndarray of float of shape (2,)
-        Row and column of the part in the original image, and pixels of the original
-        image per pixel of `grey`.
-    shape : tuple of int
-        Height and width of the original image.
-    preview : ndarray of uint8 of shape (height, width)
-        A small copy of the whole image.
+    `grey` is that part, resized, and the grid is in pixels of it. `start` is its row
+    and column in the original image, `scale` the pixels of the original image per pixel
+    of the part, `shape` that of the original image, and `preview` a copy of it.
     """
 
     grey: FloatImage
@@ -100,22 +90,18 @@ def _magnify(
 def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
     """The largest grid, or all, with two cells or the given shape."""
     ink, minimum = line_ink(grey)
-    faint = False
     for strength, max_gap in _SEARCHES:
         found: list[Grid] = []
         possible = []
         for grid in find_grids(ink, strength * minimum, max_gap):
-            certain = grid.certain
-            if not certain.is_table():
-                faint = True
-            elif any(_overlap(certain, other) for other in found):
+            if any(_overlap(grid.certain, other) for other in found):
                 continue
-            elif shape not in (None, certain.shape):
+            if shape not in (None, grid.certain.shape):
                 possible.append(grid)
             elif tables == "largest":
-                return [certain]
+                return [grid.certain]
             else:
-                found.append(certain)
+                found.append(grid.certain)
         if shape is not None:
             chosen = (grid.with_shape(*shape) for grid in possible)
             found += [grid for grid in chosen if grid is not None]
@@ -131,18 +117,13 @@ def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[
                 f"and {columns} columns. Correct shape, or pass None to read the table "
                 "as it is found."
             )
-    if faint:
-        raise GridNotFoundError(
-            "The lines of the table are too faint. Expected lines that are darker than "
-            "their paper by at least 5 %, and by 4 times the noise. Photograph the "
-            "table in better light or from nearer, or draw its outer lines again."
-        )
     raise GridNotFoundError(
-        "There is no table on the image. Expected dark lines on light paper that "
-        "enclose at least two cells, joined to a grid of at least 12 % of the longer "
-        "side of the image, within 20 degrees of level. Got no such grid. Turn the "
-        "image, or show the whole outer border of the table; read digits without a "
-        "grid with read_digits."
+        "There is no table on the image, or its lines are too faint. Expected lines "
+        "that enclose at least two cells, darker than their paper by at least 5 % and "
+        "by 4 times the noise, in a grid of at least 12 % of the longer side of the "
+        "image, within 20 degrees of level. Got no such grid. Turn the image, show the "
+        "whole outer border of the table, or photograph it in better light or from "
+        "nearer; read digits without a grid with read_digits."
     )
 
 
