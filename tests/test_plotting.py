@@ -448,8 +448,8 @@ def test_reading_display_shows_page_boxes_and_digits(page):
     assert boxes == [(20, 50, 60, 8), (20, 150, 60, 8), (120, 50, 60, 8)]
     assert titles(display) == ["1", "1", "1"]
     digits = display.reading.digits
-    expected = [f"1 {digit.confidence:.0%}" for digit in digits]
-    assert titles(display.digits_) == expected
+    assert min(digit.confidence for digit in digits) > 0.995
+    assert titles(display.digits_) == ["1 >99%"] * 3
     for drawn, digit in zip(drawn_images(display.digits_), digits, strict=True):
         np.testing.assert_array_equal(drawn, digit.image)
 

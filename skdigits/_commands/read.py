@@ -239,15 +239,13 @@ def _print_csv(rows: Iterable[Any]) -> None:
 
 def _with_confidences(reading: Any) -> str:
     """The text of a page, with the lowest confidence of the digits of each number."""
+    from skdigits.images._preview import percent
+
     rows = groupby(reading.numbers, key=lambda number: number.line)
     return "\n".join(
-        "  ".join(f"{number} ({_percent(number.confidence)})" for number in row)
+        "  ".join(f"{number} ({percent(number.confidence)})" for number in row)
         for _, row in rows
     )
-
-
-def _percent(confidence: float) -> str:
-    return ">99%" if confidence >= 0.995 else f"{confidence:.0%}"
 
 
 def _page_as_json(reading: Any) -> dict[str, Any]:

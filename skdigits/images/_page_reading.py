@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skdigits.images._preview import Mark, page_html
+from skdigits.images._preview import Mark, page_html, percent
 from skdigits.images._segmentation import DigitRegion
 
 # Stands for a digit that is unsure or cut.
@@ -200,6 +200,6 @@ def to_mark(digit: DigitReading) -> Mark:
     return Mark(
         corners=[(top, left), (top, right), (bottom, right), (bottom, left)],
         label=f"{digit.label}" if sure else f"{digit.label}?",
-        title=f"{digit.label}, {digit.status}, {digit.confidence:.0%}",
+        title=f"{digit.label}, {digit.status}, {percent(digit.confidence)}",
         sure=sure,
     )

@@ -37,6 +37,11 @@ class Mark(NamedTuple):
         return SURE_COLOR if self.sure else UNSURE_COLOR
 
 
+def percent(confidence: float) -> str:
+    """A confidence as text, which never claims certainty."""
+    return ">99%" if confidence >= 0.995 else f"{confidence:.0%}"
+
+
 def to_preview(grey: FloatImage) -> NDArray[np.uint8]:
     """A small copy of a page."""
     step = -(-max(grey.shape) // _MAX_PIXELS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skdigits.images._preview import Mark, page_html
+from skdigits.images._preview import Mark, page_html, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,10 +171,10 @@ class TableReading:
 
 def _to_html(cell: TableCell) -> str:
     style = ' style="background: #fc8"' if cell.status == "unsure" else ""
-    title = f' title="{cell.status}, {cell.confidence:.0%}"'
-    return f"<td{style}{title}>{html.escape(cell.text)}</td>"
+    title = html.escape(f"{cell.status}, {percent(cell.confidence)}")
+    return f'<td{style} title="{title}">{html.escape(cell.text)}</td>'
 
 
 def _to_mark(cell: TableCell) -> Mark:
-    title = f"{cell.text} {cell.confidence:.0%}"
+    title = f"{cell.text} {percent(cell.confidence)}"
     return Mark(cell.corners, "", title, cell.status != "unsure")

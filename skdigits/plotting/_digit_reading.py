@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skdigits.images import PageReading, load_image, read_digits
 from skdigits.images._page_reading import to_mark
-from skdigits.images._preview import UNSURE_COLOR
+from skdigits.images._preview import UNSURE_COLOR, percent
 from skdigits.plotting._digit_grid import DigitGridDisplay
 from skdigits.plotting._matplotlib import draw_label, import_pyplot, show_page
 
@@ -161,7 +161,7 @@ class DigitReadingDisplay:
     def _draw_digits(self, ax):
         """Draw the normalised images in about the proportions of the axes."""
         digits = self.reading.digits
-        titles = [f"{digit.label} {digit.confidence:.0%}" for digit in digits]
+        titles = [f"{digit.label} {percent(digit.confidence)}" for digit in digits]
         images = np.stack([digit.image for digit in digits])
         width, height = ax.get_window_extent().size
         # With its title, an image is 1.4 times as high as it is wide.
