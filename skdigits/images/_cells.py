@@ -41,7 +41,7 @@ class CellInk:
 Cells: TypeAlias = NDArray[Any]
 
 EMPTY = CellInk([], 0)
-_NO_DIGIT = CellInk([], 1)
+_OTHER = CellInk([], 1)
 
 
 def find_cell_digits(table: FlatTable, merged: list[tuple[slice, slice]]) -> Cells:
@@ -67,13 +67,13 @@ def find_cell_digits(table: FlatTable, merged: list[tuple[slice, slice]]) -> Cel
             digits, _, n_other = read_line(strokes, chain, labels)
             cells[row, column] = CellInk(digits, n_other)
         elif _share_of_ink(table, row, column) > _MIN_SHARE:
-            cells[row, column] = _NO_DIGIT
+            cells[row, column] = _OTHER
     _clear_notes(table, cells)
     _clear_headings(cells)
     for block in merged:
         if (cells[block] != EMPTY).any():
             cells[block] = EMPTY
-            cells[block][0, 0] = _NO_DIGIT
+            cells[block][0, 0] = _OTHER
     return cells
 
 
@@ -102,7 +102,7 @@ def _clear_notes(table: FlatTable, cells: Cells) -> None:
     heights = (bottoms - tops) / cell_heights
     far = np.abs(centres - np.median(centres)) > _NOTE_DISTANCE
     notes = far & (heights < _NOTE_HEIGHT * np.median(heights))
-    cells[rows[notes], columns[notes]] = _NO_DIGIT
+    cells[rows[notes], columns[notes]] = _OTHER
 
 
 def _clear_headings(cells: Cells) -> None:
@@ -110,7 +110,7 @@ def _clear_headings(cells: Cells) -> None:
     for axis in (0, 1):
         heading, others = np.split(cells, [1], axis)
         if _share_of_text(heading) >= _MIN_TEXT > 3 * _share_of_text(others):
-            heading[heading != EMPTY] = _NO_DIGIT
+            heading[heading != EMPTY] = _OTHER
 
 
 def _share_of_text(cells: Cells) -> float:

@@ -34,22 +34,20 @@ _MERGED = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The lines of a grid on its canvas, and the map from the canvas to the image."""
+    """The lines of a grid on its canvas, and the map from the canvas to the image.
 
-    level: Lines
-    upright: Lines
+    `lines` are those from left to right, and those from top to bottom.
+    """
+
+    lines: tuple[Lines, ...]
     size: tuple[int, int]
     to_image: NDArray[np.float64]
 
     @property
-    def lines(self) -> tuple[Lines, Lines]:
-        """The lines from left to right, and those from top to bottom."""
-        return self.level, self.upright
-
-    @property
     def shape(self) -> tuple[int, int]:
         """Number of rows and of columns."""
-        return len(self.level) - 1, len(self.upright) - 1
+        level, upright = self.lines
+        return len(level) - 1, len(upright) - 1
 
     def is_table(self) -> bool:
         """Whether there are at least two cells."""
@@ -62,24 +60,24 @@ class Grid:
             np.quantile(np.diff(lines.middles()), 0.75, method="higher")
             for lines in certain
         ]
-        level, upright = (
-            own.merged(sure, _MAX_DOUBLE * min(steps))
-            for own, sure in zip(self.lines, certain, strict=True)
-        )
-        return replace(self, level=level, upright=upright)
-
-    def only(self, level: NDArray[np.generic], upright: NDArray[np.generic]) -> "Grid":
-        """The grid with a part of its lines."""
+        pairs = zip(self.lines, certain, strict=True)
+        distance = _MAX_DOUBLE * min(steps)
         return replace(
-            self, level=self.level.only(level), upright=self.upright.only(upright)
+            self, lines=tuple(own.merged(sure, distance) for own, sure in pairs)
         )
+
+    def only(self, *chosen: NDArray[np.generic]) -> "Grid":
+        """The grid with a part of its lines."""
+        pairs = zip(self.lines, chosen, strict=True)
+        return replace(self, lines=tuple(own.only(part) for own, part in pairs))
 
     def canvas_crossings(self) -> Points:
         """Crossings in pixels of the canvas, of shape (n_level, n_upright, 2)."""
-        x = np.zeros((len(self.level), len(self.upright)))
+        level, upright = self.lines
+        x = np.zeros((len(level), len(upright)))
         for _ in range(4):
-            y = self.level.at(x)
-            x = self.upright.at(y.T).T
+            y = level.at(x)
+            x = upright.at(y.T).T
         return np.stack([y, x], axis=-1)
 
     def crossings(self) -> Points:
@@ -88,11 +86,9 @@ class Grid:
 
     def covers(self) -> list[NDArray[np.float64]]:
         """Share of ink of each side of a cell, by the level and the upright lines."""
+        level, upright = self.lines
         y, x = np.moveaxis(self.canvas_crossings(), -1, 0)
-        return [
-            self.level.covers(x, self.upright.widths),
-            self.upright.covers(y.T, self.level.widths),
-        ]
+        return [level.covers(x, upright.widths), upright.covers(y.T, level.widths)]
 
     def merged(self) -> list[tuple[slice, slice]]:
         """Rows and columns of each block of merged cells."""

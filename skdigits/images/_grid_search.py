@@ -174,10 +174,8 @@ def _beyond(grid: Grid) -> NDArray[np.float64]:
     """
     crossings = grid.canvas_crossings()
     result = []
-    for lines, ends in (
-        (grid.upright, crossings[..., 0]),
-        (grid.level, crossings[..., 1].T),
-    ):
+    level, upright = grid.lines
+    for lines, ends in (upright, crossings[..., 0]), (level, crossings[..., 1].T):
         for last, step in ((ends[0], -1), (ends[-1], 1)):
             own = []
             for shown, end in zip(lines.shown, last, strict=True):
@@ -206,7 +204,7 @@ def _close(grid: Grid) -> Grid:
         curve = sure.curves[[index]] + [0, 0, 0, sign * reach]
         shown = np.ones((1, own.shown.shape[1]), dtype=bool)
         lines[axis] = merge([own, Lines(curve, shown, np.zeros(1))])
-    return replace(grid, level=lines[0], upright=lines[1])
+    return replace(grid, lines=tuple(lines))
 
 
 def _grid_between(corners: Points, ink: FloatImage) -> Grid:
@@ -221,4 +219,4 @@ def _grid_between(corners: Points, ink: FloatImage) -> Grid:
     size = height + 2 * MARGIN, width + 2 * MARGIN
     points = np.moveaxis(np.indices(size), 0, -1).astype(float)
     canvas = sample(ink, project(to_image, points))
-    return Grid(trace_lines(canvas), trace_lines(canvas.T), size, to_image)
+    return Grid((trace_lines(canvas), trace_lines(canvas.T)), size, to_image)

@@ -133,14 +133,14 @@ class TableReadingDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.im_ = show_page(ax, image, im_kw)
         corners = np.array([cell.corners for cell in cells])
-        colors = [_COLORS[cell.status] for cell in cells]
+        colors = np.array([_COLORS[cell.status] for cell in cells])
         # Unsure cells last: their outlines cover those of their neighbours.
-        order = sorted(range(len(cells)), key=lambda i: cells[i].status == "unsure")
+        order = np.argsort(colors == UNSURE_COLOR, kind="stable")
         self.cells_ = ax.add_collection(
             PolyCollection(
                 corners[order][..., ::-1],
                 facecolors="none",
-                edgecolors=[colors[index] for index in order],
+                edgecolors=colors[order],
                 linewidths=1.2,
             )
         )
