@@ -1,6 +1,7 @@
 """Find the digits of a page."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,9 @@ MIN_PAGE_PIXELS = 300
 _MIN_CONFIDENCE = 0.9
 _DOUBTFUL_LEFT = 0.3
 _MIN_SCORE = 1.8
+
+# A digit is nested in another one if this share of its box lies in the other's.
+_NESTED = 0.8
 
 # Minimum height of a digit at the border that is not cut, relative to the median.
 _MIN_WHOLE = 0.85
@@ -240,9 +244,23 @@ class _Reading:
         confidence = [digit.probabilities.max() for digit in self.digits]
         return (
             not confidence
+            or self.has_nested_digits
             or bool(np.mean(confidence) < _MIN_CONFIDENCE)
             or self.left > _DOUBTFUL_LEFT * len(confidence)
         )
+
+    @cached_property
+    def has_nested_digits(self) -> bool:
+        """Whether a digit lies in another one, as in the outline of a wide stroke."""
+        edges = [
+            [(side.start, side.stop) for side in digit.box] for digit in self.digits
+        ]
+        starts, stops = np.reshape(edges, (-1, 2, 2)).transpose(2, 0, 1)
+        areas = np.prod(stops - starts, axis=1)
+        common = np.minimum(stops[:, None], stops) - np.maximum(starts[:, None], starts)
+        shared = np.prod(np.maximum(common, 0), axis=2)
+        np.fill_diagonal(shared, 0)
+        return bool((shared > _NESTED * areas).any())
 
 
 def _best_reading(grey: FloatImage, longer: int) -> _Reading:
@@ -255,7 +273,7 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
         readings.append(_read(*estimate(grey), longer))
         if not readings[-1].doubtful:
             break
-    best = max(readings, key=lambda reading: reading.score)
+    best = max(readings, key=lambda r: (not r.has_nested_digits, r.score))
     if not readings[-1].doubtful:
         return best
     reading = _read(*ink_of_page(grey, invert=True), longer)
