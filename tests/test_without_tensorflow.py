@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import textwrap
 import venv
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -70,12 +71,26 @@ class Environment:
         shutil.copytree(PROJECT / "skdigits", self._site_packages / "skdigits")
 
     def install(self, *names):
+        """Link distributions and their requirements; return the new links."""
+        links = []
         for name in requirements(*names):
             distribution = importlib.metadata.distribution(name)
             for part in {file.parts[0] for file in distribution.files} - {".."}:
                 target = self._site_packages / part
                 if not target.exists():  # folders of namespaces are shared
                     target.symlink_to(distribution.locate_file(part))
+                    links.append(target)
+        return links
+
+    @contextmanager
+    def installed(self, *names):
+        """Have further distributions inside the context."""
+        links = self.install(*names)
+        try:
+            yield
+        finally:
+            for link in links:
+                link.unlink()
 
     def execute(self, code):
         hidden = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS"}
@@ -199,10 +214,10 @@ def test_commands_read_and_evaluate(server, files):
         (files / "single" / label).mkdir(parents=True)
         Image.fromarray(image).save(files / "single" / label / "image.png")
     joblib.dump(load_digit_reader(), files / "reader.joblib")
-    server.install("pillow")
     command = "from skdigits._commands import main; main({})"
-    assert server.execute(command.format(["read", "page.png"])) == "11\n"
-    out = server.execute(command.format(["evaluate", "reader.joblib", "single"]))
+    with server.installed("pillow"):
+        assert server.execute(command.format(["read", "page.png"])) == "11\n"
+        out = server.execute(command.format(["evaluate", "reader.joblib", "single"]))
     assert out.startswith("accuracy 100.00%: 2 of 2 images")
 
 

@@ -252,10 +252,9 @@ class _Reading:
     @cached_property
     def has_nested_digits(self) -> bool:
         """Whether a digit lies in another one, as in the outline of a wide stroke."""
-        edges = [
-            [(side.start, side.stop) for side in digit.box] for digit in self.digits
-        ]
-        starts, stops = np.reshape(edges, (-1, 2, 2)).transpose(2, 0, 1)
+        boxes = [digit.box for digit in self.digits]
+        starts = np.array([side.start for box in boxes for side in box]).reshape(-1, 2)
+        stops = np.array([side.stop for box in boxes for side in box]).reshape(-1, 2)
         areas = np.prod(stops - starts, axis=1)
         common = np.minimum(stops[:, None], stops) - np.maximum(starts[:, None], starts)
         shared = np.prod(np.maximum(common, 0), axis=2)
