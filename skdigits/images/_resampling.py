@@ -45,7 +45,7 @@ def _average_blocks(image: FloatImage, down: int, across: int) -> FloatImage:
     return averages
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _weights(size: int, new: int) -> csr_array:
     """Weight of each old pixel in each new one, of shape (new, size)."""
     edges = np.linspace(0, size, new + 1)
