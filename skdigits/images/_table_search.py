@@ -1,6 +1,8 @@
 """Find the tables on an image, at the resolution that their cells need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,28 +58,29 @@ def find_tables(
     grey, original = load_page(image, MAX_WORKING_PIXELS)
     grey = to_working_size(grey, _MIN_WORKING_PIXELS)
     place = np.zeros(2), np.divide(original, grey.shape), original, to_preview(grey)
-    return [
-        _magnify(FoundTable(grey, grid, *place), image, shape)
-        for grid in _find(grey, shape, tables)
-    ]
+    found = [FoundTable(grey, grid, *place) for grid in _find(grey, shape, tables)]
+    if hasattr(image, "seekable") and not image.seekable():
+        return found
+    # All tables share the original image, which is loaded if one of them needs it.
+    load = cache(lambda: load_image(image))
+    return [_magnify(table, load, shape) for table in found]
 
 
 def _magnify(
-    found: FoundTable, image: ImageLike, shape: tuple[int, int] | None
+    found: FoundTable, load: Callable[[], FloatImage], shape: tuple[int, int] | None
 ) -> FoundTable:
     """The table as it is found on a part of the original image, if cells are small."""
     crossings = found.grid.crossings()
     sides = [np.linalg.norm(np.diff(crossings, axis=k), axis=-1) for k in (0, 1)]
     lacks_pixels = min(map(np.median, sides)) < _MIN_CELL
-    can_load_again = not hasattr(image, "seekable") or image.seekable()
-    if not (lacks_pixels and found.scale.min() > _MIN_FACTOR and can_load_again):
+    if not (lacks_pixels and found.scale.min() > _MIN_FACTOR):
         return found
     corners = found.corners()
     first, last = corners.min((0, 1)), corners.max((0, 1))
     margin = _MARGIN * (last - first).max()
     start = np.maximum(0, first - margin).astype(int)
     stop = (last + margin).astype(int)
-    part = load_image(image)[start[0] : stop[0], start[1] : stop[1]]
+    part = load()[start[0] : stop[0], start[1] : stop[1]]
     grey = to_working_size(part, _MIN_WORKING_PIXELS)
     try:
         grid = _find(grey, shape, "largest")[0]
