@@ -229,8 +229,8 @@ def test_fork_after_training_is_told_and_predicts():
         def predict():
             return clf.predict_proba(X)
 
-        # Not terminated: a worker that is killed may still hold the lock of the results,
-        # and then the pool, joblib's as well, waits for it forever.
+        # Not terminated: a killed worker may still hold the lock of the results. The
+        # pool would then wait for it forever, as joblib's may.
         pool = multiprocessing.get_context("fork").Pool(1)
         for job in (train, train_further):
             with pytest.raises(RuntimeError, match=match):
