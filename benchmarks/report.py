@@ -6,6 +6,8 @@ import platform
 from pathlib import Path
 from statistics import median
 
+from benchmarks.rows import LONG
+
 COMMAND = "make bench"
 PACKAGES = [
     "skdigits",
@@ -127,7 +129,8 @@ def page(rows, results):
         "better. Keras is searched through its SKLearnClassifier, and the memory is "
         "that of training. The sections below explain each measurement.",
         "",
-        "- **Times** are medians. The libraries take turns, each in its own process.",
+        "- **Times** are medians. The libraries take turns, each in its own process. "
+        f"A measurement of more than {LONG} seconds is made once.",
         "- **Relative** is a time divided by that of skdigits, which is the first line "
         "of each table. **Goal** is the minimum of this ratio that we aim for.",
         "- **Networks** are trained with Adam at a learning rate of 0.001, without a "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +53,25 @@ class Row:
     accuracy: dict | None = None
 
 
+# Seconds from which on a measurement is long and made only once: it varies less than a
+# short one, and most of an hour would go into repeating those of Keras.
+LONG = 15
+
+
+def in_turns(measurements, repeats):
+    """Answers of functions that measure, by name, taking turns."""
+    answers = {name: [] for name in measurements}
+    for _ in range(repeats):
+        for name, measure in measurements.items():
+            if not any(answer.get("seconds", 0) > LONG for answer in answers[name]):
+                answers[name].append(measure())
+    return answers
+
+
 def alternating(task):
     """Measure a task in one process a peer, taking turns."""
 
     def measure(row, repeats):
-        answers = {peer: [] for peer in row.peers}
         with ExitStack() as stack:
             workers = {peer: stack.enter_context(Worker(peer)) for peer in row.peers}
             for peer, worker in workers.items():
@@ -64,25 +79,34 @@ def alternating(task):
                     worker.call(task, **{**row.settings, "epochs": 3})
                     if peer == "skdigits":
                         worker.call(task, **row.settings)
-            for _ in range(repeats):
-                for peer, worker in workers.items():
-                    answers[peer].append(worker.call(task, **row.settings))
-        return answers
+            calls = {
+                peer: partial(worker.call, task, **row.settings)
+                for peer, worker in workers.items()
+            }
+            return in_turns(calls, repeats)
 
     return measure
 
 
-def first_in_process(task):
-    """Measure a task in a fresh process that has imported its library."""
+def first_in_process(task, variants=None):
+    """Measure a task in a fresh process that has imported its library.
+
+    `variants` are {name: (peer, more settings)}; None for the peers of the row.
+    """
+
+    def call(peer, settings):
+        with Worker(peer) as worker:
+            worker.call("import_library")
+            return worker.call(task, **settings)
 
     def measure(row, repeats):
-        answers = {peer: [] for peer in row.peers}
-        for _ in range(repeats):
-            for peer in row.peers:
-                with Worker(peer) as worker:
-                    worker.call("import_library")
-                    answers[peer].append(worker.call(task, **row.settings))
-        return answers
+        calls = {
+            name: partial(call, peer, {**row.settings, **settings})
+            for name, (peer, settings) in (
+                variants or {peer: (peer, {}) for peer in row.peers}
+            ).items()
+        }
+        return in_turns(calls, repeats)
 
     return measure
 
@@ -149,20 +173,17 @@ def formats(row, repeats):
             size = workers[peer].call("save", path=path)
             codes[name] = _loading(path)
             facts[name] = size | {"needs": needs, "a file can": stranger}
-        answers = _in_turns(codes, repeats)
+        answers = _processes(codes, repeats)
     return {
         name: [answer | facts[name] for answer in given]
         for name, given in answers.items()
     }
 
 
-def _in_turns(codes, repeats):
+def _processes(codes, repeats):
     """Seconds of whole processes, by name."""
-    answers = {name: [] for name in codes}
-    for _ in range(repeats):
-        for name, code in codes.items():
-            answers[name].append(whole_process(code))
-    return answers
+    calls = {name: partial(whole_process, code) for name, code in codes.items()}
+    return in_turns(calls, repeats)
 
 
 def script(row, repeats):
@@ -175,7 +196,7 @@ def script(row, repeats):
             peer: _SCRIPT.format(peer=peer, path=path, **row.settings)
             for peer in row.peers
         }
-        return _in_turns({**codes, "our imports alone": _IMPORTS["train"]}, repeats)
+        return _processes({**codes, "our imports alone": _IMPORTS["train"]}, repeats)
 
 
 def load_and_predict(row, repeats):
@@ -188,7 +209,7 @@ def load_and_predict(row, repeats):
             with Worker(peer) as worker:
                 worker.call("save", path=path)
             codes[peer] = _loading(path)
-        return _in_turns({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
+        return _processes({**codes, "our imports alone": _IMPORTS["predict"]}, repeats)
 
 
 def service(row, repeats, *, n_clients=8, seconds=30):
@@ -225,12 +246,12 @@ _PRODUCTS = {
 
 def products(row, repeats):
     """Measure matrix products in several dtypes, in turns in one process."""
-    answers = {name: [] for name in _PRODUCTS}
     with Worker("skdigits") as worker:
-        for _ in range(repeats):
-            for name, settings in _PRODUCTS.items():
-                answers[name].append(worker.call("products", **settings))
-    return answers
+        calls = {
+            name: partial(worker.call, "products", **settings)
+            for name, settings in _PRODUCTS.items()
+        }
+        return in_turns(calls, repeats)
 
 
 # Who searches, and how.
@@ -251,66 +272,40 @@ _RESAMPLERS = {
 }
 
 
-def resampling(row, repeats):
-    """Measure a function of scikit-learn, each in a process that has its library."""
-    answers = {name: [] for name in _RESAMPLERS}
-    for _ in range(repeats):
-        for name, (peer, settings) in _RESAMPLERS.items():
-            with Worker(peer) as worker:
-                worker.call("import_library")
-                call = {**row.settings, **settings}
-                answers[name].append(worker.call("resampling", **call))
-    return answers
-
-
 def _resampling_row(title, function, work, target, epochs=20):
     return Row(
         title,
         f"{work}, {epochs} epochs, compiling included; for skdigits in `fit_together`",
         list(_RESAMPLERS),
-        resampling,
+        first_in_process("resampling", _RESAMPLERS),
         {"skdigits, separate fits": 0.9, "MLPClassifier": target},
         repeats=3,
         settings={"function": function, "epochs": epochs},
     )
 
 
-def search(row, repeats):
-    """Measure whole searches, each in a process that has imported its library."""
-    answers = {name: [] for name in _SEARCHES}
-    for repeat in range(repeats):
-        for name, (peer, settings) in _SEARCHES.items():
-            if name == "SKLearnClassifier" and repeat:
-                continue  # many minutes
-            with Worker(peer) as worker:
-                worker.call("import_library")
-                answers[name].append(worker.call("search", **settings))
-    return answers
-
-
 def distortion(row, repeats):
     """Measure an epoch on distorted and on other images, in turns in one process."""
-    answers = {peer: [] for peer in row.peers}
     with Worker("skdigits") as worker:
-        for _ in range(repeats):
-            for peer in row.peers:
-                distorted = peer == "skdigits"
-                settings = {**row.settings, "distorted": distorted}
-                answers[peer].append(worker.call("epoch", **settings))
-    return answers
+        calls = {
+            peer: partial(
+                worker.call, "epoch", **row.settings, distorted=peer == "skdigits"
+            )
+            for peer in row.peers
+        }
+        return in_turns(calls, repeats)
 
 
 def epoch_and_sgemm(row, repeats):
     """Measure an epoch, and the machine's matmuls at its shapes, in turns."""
-    answers = {peer: [] for peer in [*row.peers, "sgemm"]}
-    for _ in range(repeats):
-        for peer in row.peers:
-            # A process each: what MLPClassifier takes in memory is given back.
-            with Worker(peer) as worker:
-                answers[peer].append(worker.call("epoch", **row.settings))
-        with Worker("skdigits") as worker:
-            answers["sgemm"].append(worker.call("sgemm"))
-    return answers
+
+    def call(peer, task, **settings):
+        # A process each: what MLPClassifier takes in memory is given back.
+        with Worker(peer) as worker:
+            return worker.call(task, **settings)
+
+    calls = {peer: partial(call, peer, "epoch", **row.settings) for peer in row.peers}
+    return in_turns({**calls, "sgemm": partial(call, "skdigits", "sgemm")}, repeats)
 
 
 # What fits of many shapes are done by. 63 epochs are worth compiling, 5 are not.
@@ -322,16 +317,6 @@ _SHAPES = {
     "bare loop": ("bare loop", {"epochs": 63}),
     "bare loop, not compiled": ("bare loop", {"epochs": 5, "compiled": False}),
 }
-
-
-def many_shapes(row, repeats):
-    """Measure growth over fits of many shapes, each in a process of its own."""
-    answers = {name: [] for name in _SHAPES}
-    for _ in range(repeats):
-        for name, (peer, settings) in _SHAPES.items():
-            with Worker(peer) as worker:
-                answers[name].append(worker.call("many_shapes", **settings))
-    return answers
 
 
 ROWS = {
@@ -387,7 +372,7 @@ ROWS = {
         ],
         first_in_process("cross_validation"),
         {"MLPClassifier": 3, "SKLearnClassifier": 15},
-        repeats=2,
+        repeats=3,
     ),
     "predict-one": Row(
         "Prediction of one image",
@@ -499,7 +484,7 @@ ROWS = {
         "1000 x 400, all in one process, and growth of the process after the first "
         "fit; together, each is a search over two widths and two folds",
         list(_SHAPES),
-        many_shapes,
+        first_in_process("many_shapes", _SHAPES),
         repeats=1,
     ),
     **{
@@ -519,7 +504,7 @@ ROWS = {
         "grid of 12 hidden sizes, (10, 10) to (100, 50), over 5 folds and 20 epochs, "
         "compiling included: `GridSearchCV` of each, for skdigits in `fit_together`",
         list(_SEARCHES),
-        search,
+        first_in_process("search", _SEARCHES),
         {
             "skdigits, GridSearchCV": 2.5,
             "MLPClassifier": 8,
