@@ -1,3 +1,3 @@
 """The version: the build reads it here, saved classifiers are stamped with it."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
