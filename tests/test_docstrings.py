@@ -128,16 +128,15 @@ def test_estimator_html_repr_links_to_the_api(path):
 
 
 @pytest.fixture
-def like_a_clone(tmp_path, monkeypatch):
-    """A folder to write to, with the image that the pages read."""
-    (tmp_path / "docs/images").mkdir(parents=True)
-    shutil.copy(IMAGES / "page.jpg", tmp_path / "docs/images")
+def folder_of_page(tmp_path, monkeypatch):
+    """A folder to write to, with the image that the texts read."""
+    shutil.copy(IMAGES / "page.jpg", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.skipif(not README.exists(), reason="needs a clone of the project")
-def test_readme_examples_print_and_draw_what_it_shows(like_a_clone, capsys):
+def test_readme_examples_print_and_draw_what_it_shows(folder_of_page, capsys):
     pytest.importorskip("matplotlib.pyplot")
     blocks = code_and_output(README.read_text("utf-8"))
     assert len(blocks) >= 4
@@ -149,14 +148,14 @@ def test_readme_examples_print_and_draw_what_it_shows(like_a_clone, capsys):
     assert "(docs/images/page-read.png)" in README.read_text("utf-8")
     drawn, shown = (
         np.array(Image.open(path).convert("L").resize((120, 60)), dtype=float)
-        for path in (like_a_clone / "reading.png", IMAGES / "page-read.png")
+        for path in (folder_of_page / "reading.png", IMAGES / "page-read.png")
     )
     assert abs(drawn - shown).mean() < 3  # of 255: fonts may differ
 
 
 @pytest.mark.skipif(not PAGES, reason="needs a clone of the project")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_prints_what_it_shows(page, like_a_clone, capsys):
+def test_page_prints_what_it_shows(page, folder_of_page, capsys):
     blocks = code_and_output(page.read_text("utf-8"))
     for module in NOT_EVERYWHERE:
         if any(re.search(rf"^\s*(import|from) {module}\b", b, re.M) for b, _ in blocks):
