@@ -2,8 +2,8 @@
 
 They are built twice, in folders with other names, file orders and permissions, and must
 be equal byte for byte. All files have the time of the commit. The wheel is built from
-the sdist, and some tests run in the unpacked sdist. The results are in the folder
-`dist`. Nothing is uploaded.
+the sdist, some tests run in the unpacked sdist, and `check_installs.py` installs the
+wheel. The results are in the folder `dist`. Nothing is uploaded.
 """
 
 import os
@@ -18,6 +18,15 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 # Tests of the unpacked sdist: files of earlier releases, and algorithms without a fit.
 QUICK_TESTS = ["tests/unit", "tests/test_golden_files.py"]
+TO_DO = """
+{files}
+
+are checked. To publish them, tag the commit, and publish a release of the tag on
+GitHub. A workflow then builds and checks them again, and uploads them to PyPI:
+
+    git tag -a v{version} -m "skdigits {version}" {commit}
+    git push origin v{version}
+    gh release create v{version} --title "skdigits {version}" --notes-file CHANGES.md"""
 
 
 def run(*command, **settings):
@@ -61,6 +70,7 @@ def main():
     """Build, check and test."""
     if changes := git("status", "--porcelain"):
         sys.exit(f"error: commit or remove these files first:\n{changes}")
+    commit = git("rev-parse", "--short", "HEAD")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         built = build_twice(folder)
@@ -75,7 +85,11 @@ def main():
             files.extractall(folder, filter="data")
         unpacked = folder / sdist.name.removesuffix(".tar.gz")
         run(sys.executable, "-m", "pytest", "-q", *QUICK_TESTS, cwd=unpacked)
-    print(*sorted(DIST.iterdir()), sep="\n")
+    run(sys.executable, "tools/check_installs.py", wheel)
+    version = wheel.name.split("-")[1]
+    if "dev" in version:
+        sys.exit(f"error: {version} is a development version, which is not published")
+    print(TO_DO.format(files=f"{sdist}\n{wheel}", version=version, commit=commit))
 
 
 if __name__ == "__main__":
