@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from operator import itemgetter
 from typing import TypeAlias
@@ -207,15 +208,20 @@ def skip_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]
 
 def line_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]:
     """Features of a line that does not consist of digits, of shape (n_features,)."""
-    tall, wide = np.array([lengths(piece.box) for piece in pieces]).T / height
-    high = tall >= 0.5
-    components = {
-        piece.component for piece, own in zip(pieces, high, strict=True) if own
-    }
+    components: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        components.setdefault(piece.component, []).append(piece)
+    n_high = n_bars = 0
+    for own in components.values():
+        box = reduce(_union, (piece.box for piece in own))
+        n_high += any(lengths(piece.box)[0] >= 0.5 * height for piece in own)
+        # A component as wide as a digit is not a bar although its pieces may be.
+        parts = [box] if lengths(box)[1] <= height else [piece.box for piece in own]
+        for tall, wide in map(lengths, parts):
+            n_bars += tall >= 0.5 * height and wide <= 0.4 * tall
     # Bricks and fabrics consist of bars, which look like the digit 1.
-    bars = np.sum(high & (wide <= 0.4 * tall))
-    more = max(0.0, bars - _MAX_BARS * len(components))
-    return np.array([1.0, len(components), more])
+    more = max(0.0, n_bars - _MAX_BARS * n_high)
+    return np.array([1.0, n_high, more])
 
 
 def _best_path(

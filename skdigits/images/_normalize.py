@@ -19,6 +19,7 @@ from skdigits.images._background import (
 )
 from skdigits.images._boxes import (
     EIGHT_NEIGHBOURS,
+    Box,
     FloatImage,
     Mask,
     bounding_box,
@@ -121,9 +122,16 @@ def normalize_digit(
     """
     check_sizes(size, box_size)
     grey = shrink(load_image(image), _MAX_DIGIT_PIXELS)
+    return normalize(grey, size, box_size)[0]
+
+
+def normalize(
+    grey: FloatImage, size: int = 28, box_size: int = 20
+) -> tuple[NDArray[np.uint8], Box]:
+    """`normalize_digit` of grey levels, and the box of the digit."""
     ink, even = ink_of_digit(grey)
     if even and _is_normalized(ink, size, box_size):
-        return _to_uint8(ink)
+        return _to_uint8(ink), bounding_box(ink > 0)
     fits = (
         even
         and ink.max() >= _MIN_FULL_INK
@@ -135,11 +143,12 @@ def normalize_digit(
     mask = ink > 0 if fits else _without_specks(ink > 0.5)
     if not (even and _has_format(mask, box_size / size)):
         _check_whole(mask)
+    box = bounding_box(mask)
     if fits:
-        return place(ink[bounding_box(mask)], size)
+        return place(ink[box], size), box
     _check_single(mask)
     digit = fit_to_box(np.where(_near(mask), ink, 0), box_size)
-    return place(digit, size)
+    return place(digit, size), box
 
 
 def check_sizes(size: int, box_size: int) -> None:

@@ -12,9 +12,11 @@ from skdigits.images._errors import ImageError
 from skdigits.images._ink import MAX_WORKING_PIXELS, ink_of_few, ink_of_page
 from skdigits.images._lattice import Window, read_line
 from skdigits.images._loading import ImageLike, load_image, load_page
+from skdigits.images._normalize import normalize
 from skdigits.images._preview import to_preview
 from skdigits.images._reading_order import to_numbers, to_rows
 from skdigits.images._strokes import find_strokes, to_chains
+from skdigits.pretrained._digit_reader import digit_network
 
 # Smaller images, in pixels of the longer side, show a digit or a few.
 MIN_PAGE_PIXELS = 300
@@ -276,7 +278,22 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     if not readings[-1].doubtful:
         return best
     reading = _read(*ink_of_page(grey, invert=True), longer)
-    return reading if _is_better(reading, best) else best
+    if _is_better(reading, best):
+        return reading
+    single = _read_single(grey) if longer < MIN_PAGE_PIXELS else None
+    return single or best
+
+
+def _read_single(grey: FloatImage) -> _Reading | None:
+    """Read an image as one digit, whatever its size and pieces; None if in doubt."""
+    try:
+        image, box = normalize(grey)
+    except ImageError:
+        return None
+    P = digit_network().predict_proba(image.reshape(1, -1))[0]
+    score = -float(np.log(1 - P.max() + 1e-3))  # without the other features of windows
+    reading = _Reading(grey, grey < 0, [Window(0, 1, box, image, P)], score, 0)
+    return None if reading.doubtful else reading
 
 
 def _turned(upright: _Reading, longer: int) -> _Reading:

@@ -125,10 +125,19 @@ skdigits.lattice = (() => {
   }
 
   function lineFeatures(pieces, height) {
-    const high = pieces.filter(({ box }) => lengths(box)[0] >= 0.5 * height);
-    const components = new Set(high.map(({ component }) => component)).size;
-    const bars = high.filter(({ box }) => lengths(box)[1] <= 0.4 * lengths(box)[0]).length;
-    return [1, components, max(0, bars - MAX_BARS * components)];
+    const components = new Map();
+    for (const { component, box } of pieces)
+      components.set(component, [...(components.get(component) || []), box]);
+    let high = 0;
+    let bars = 0;
+    for (const boxes of components.values()) {
+      const box = boxes.reduce(union);
+      if (boxes.some((each) => lengths(each)[0] >= 0.5 * height)) high += 1;
+      // A component as wide as a digit is not a bar although its pieces may be.
+      for (const [tall, wide] of (lengths(box)[1] <= height ? [box] : boxes).map(lengths))
+        if (tall >= 0.5 * height && wide <= 0.4 * tall) bars += 1;
+    }
+    return [1, high, max(0, bars - MAX_BARS * high)];
   }
 
   function dot(features, weights) {
