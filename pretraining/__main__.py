@@ -34,7 +34,9 @@ def recipe():
         batch_norm=True,
         batch_size=256,
         ema=0.998,
-        augment=RandomDistortion(rotation=15.0, shear=0.3, scale=0.2, translation=1.5),
+        augment=RandomDistortion(
+            rotation=15.0, shear=0.3, scale=0.2, translation=1.5, elastic_std=1.1
+        ),
         rescale=1 / 255,
         max_iter=1,
         warm_start=True,
