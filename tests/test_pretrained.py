@@ -54,6 +54,17 @@ def test_score_on_mnist(reader, mnist):
     )
 
 
+def test_training_of_the_reader(mnist):
+    training = pytest.importorskip("pretraining.__main__", reason="only in a checkout")
+    X, y = (a[::20] for a in mnist)
+    labels = np.where(np.arange(len(y)) % 5, y.astype(np.int64), -1)  # -1: not a digit
+    clf = training.fit(X, labels, [1, 2])
+    assert len(clf.loss_curve_) == clf.max_iter == 3
+    layers = training.quantize(clf)
+    assert [whole.dtype for whole, _ in layers] == [np.int8] * 3
+    assert clf.score(X[labels >= 0], labels[labels >= 0]) > 0.3
+
+
 def test_images_that_are_not_digits_have_a_low_confidence(reader, mnist):
     X, _ = mnist
     images = X.reshape(-1, 28, 28)
