@@ -78,6 +78,9 @@ def read_digits(
 
     Notes
     -----
+    An image whose longer side has less than 300 pixels is first read as a single digit,
+    which may fill it.
+
     `max_error` limits the wrong labels of digits that are written apart, on average
     over many images: it was measured on digits of other writers than those of the
     calibration data, and on pages. If several digits have a mean confidence below 0.97,
