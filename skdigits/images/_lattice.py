@@ -31,6 +31,9 @@ _MIN_LINE_HEIGHT = 0.25
 # Maximum share of the components of a line of digits that are bars.
 _MAX_BARS = 0.75
 
+# Digits that touch lie side by side: they share this part of the lower one's height.
+_MIN_ABREAST = 0.5
+
 # Windows are shrunk to this many pixels of the longer side: more show no more detail.
 _MAX_PIXELS = 100
 
@@ -233,7 +236,7 @@ def _best_path(
     """Windows of the best path, and how much better it is than none.
 
     `joints` are added where a window ends and another begins at a piece: the cut
-    between two digits is one cut.
+    between two digits is one cut. It must have them side by side.
     """
     ending: list[list[tuple[Window, float]]] = [[] for _ in range(len(skips) + 1)]
     for window, score in zip(windows, scores, strict=True):
@@ -246,13 +249,21 @@ def _best_path(
         paths: list[_Path] = [(-np.inf, [])]
         for window, score in ending[stop]:
             joined = closed[window.first]
+            abreast = bool(joined[1]) and _are_abreast(joined[1][-1], window)
+            joint = joints[window.first] if abreast else 0.0
             before = max(
-                best[window.first],
-                (joined[0] + joints[window.first], joined[1]),
-                key=itemgetter(0),
+                best[window.first], (joined[0] + joint, joined[1]), key=itemgetter(0)
             )
             paths.append((before[0] + score, [*before[1], window]))
         closed.append(max(paths, key=itemgetter(0)))
         skipped = best[-1][0] + skip, best[-1][1]
         best.append(max(skipped, closed[-1], key=itemgetter(0)))
     return best[-1][1], float(best[-1][0] - skips.sum())
+
+
+def _are_abreast(window: Window, other: Window) -> bool:
+    """Whether two windows lie side by side, unlike the ends of a slash."""
+    one, two = window.box[0], other.box[0]
+    common = min(one.stop, two.stop) - max(one.start, two.start)
+    shorter = min(one.stop - one.start, two.stop - two.start)
+    return common >= _MIN_ABREAST * shorter

@@ -11,7 +11,7 @@ skdigits.lattice = (() => {
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_BARS, MAX_PIXELS, JOINT_WEIGHT } = skdigits.constants.lattice;
+  const { MAX_BARS, MAX_PIXELS, MIN_ABREAST, JOINT_WEIGHT } = skdigits.constants.lattice;
   const { WINDOW_WEIGHTS, SKIP_WEIGHTS, OTHER_WEIGHTS } = skdigits.constants.lattice;
 
   const { log, max, min } = Math;
@@ -154,7 +154,8 @@ skdigits.lattice = (() => {
         if (window.stop === index + 1) {
           const joined = closed[window.first];
           // The cut between two digits is one cut.
-          const joint = JOINT_WEIGHT * pieces[window.first].cutBefore;
+          const abreast = joined.path.length && areAbreast(joined.path.at(-1), window);
+          const joint = abreast ? JOINT_WEIGHT * pieces[window.first].cutBefore : 0;
           const before = better(best[window.first], {
             score: joined.score + joint,
             path: joined.path,
@@ -170,6 +171,11 @@ skdigits.lattice = (() => {
       best.push(better(skipped, ending));
     });
     return best[skips.length];
+  }
+
+  function areAbreast({ box: one }, { box: two }) {
+    const common = min(one.bottom, two.bottom) - max(one.top, two.top);
+    return common >= MIN_ABREAST * min(lengths(one)[0], lengths(two)[0]);
   }
 
   function better(first, second) {
