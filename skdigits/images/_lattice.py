@@ -45,7 +45,8 @@ _MAX_PIXELS = 100
 # photographs, on pages of scikit-learn's digits and on synthetic pages, words, textures
 # and touching pairs; that of the strength of ink is from there alone.
 WINDOW_WEIGHTS = np.array(
-    [-0.95, 4.8, -0.78, 0.24, 2.3, -6.2, -4.0, -3.7, -6.7, -4.7, -0.43, -0.84, 9.4, 2.7]
+    [-0.95, 4.8, -0.78, 0.24, 2.3, -6.2, -4.0, -4.0]
+    + [-3.7, -6.7, -4.7, -0.43, -0.84, 9.4, 2.7]
 )
 # Of a cut between two digits, which is in the features of both.
 JOINT_WEIGHT = 8.3
@@ -172,6 +173,7 @@ def window_features(
         tall, wide = lengths(window.box)
         middle = (window.box[0].start + window.box[0].stop) / 2
         lower = max(0.0, np.log(0.8 * height / tall))
+        higher = max(0.0, np.log(tall / height / 1.15))
         gaps = [b.box[1].start - a.box[1].stop for a, b in pairwise(inside)]
         rows.append(
             [
@@ -180,10 +182,11 @@ def window_features(
                 1.0,
                 # Evidence that it is a digit, which has no upper bound.
                 -np.log(1 - best + 1e-3),
-                # Zeros are often small; low ones are commas.
+                # Zeros are often small; low ones are commas, and high ones slashes.
                 lower * (label == 0),
                 lower * (label == 1),
-                max(0.0, np.log(tall / height / 1.15)),
+                higher,
+                higher * (label == 1),
                 max(0.0, wide / height - 0.9),
                 max(0.0, max(gaps, default=0) / height - 0.05),
                 # Cuts at its ends.
@@ -266,4 +269,4 @@ def _are_abreast(window: Window, other: Window) -> bool:
     one, two = window.box[0], other.box[0]
     common = min(one.stop, two.stop) - max(one.start, two.start)
     shorter = min(one.stop - one.start, two.stop - two.start)
-    return common >= _MIN_ABREAST * shorter
+    return bool(common >= _MIN_ABREAST * shorter)

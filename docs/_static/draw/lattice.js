@@ -96,6 +96,7 @@ skdigits.lattice = (() => {
       const inside = pieces.slice(first, stop);
       const [tall, wide] = lengths(box);
       const lower = max(0, log((0.8 * height) / tall));
+      const higher = max(0, log(tall / height / 1.15));
       const gaps = inside
         .slice(1)
         .map((piece, index) => piece.box.left - inside[index].box.right);
@@ -106,7 +107,8 @@ skdigits.lattice = (() => {
         -log(1 - best + 1e-3),
         lower * (label === 0),
         lower * (label === 1),
-        max(0, log(tall / height / 1.15)),
+        higher,
+        higher * (label === 1),
         max(0, wide / height - 0.9),
         max(0, max(0, ...gaps) / height - 0.05),
         min(inside[0].cutBefore + inside[inside.length - 1].cutAfter, 6),
