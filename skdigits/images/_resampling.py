@@ -53,12 +53,13 @@ def _weights(size: int, new: int) -> csr_array:
         # Each part of an old pixel belongs to one new pixel.
         cuts = np.union1d(edges, np.arange(size + 1))
         middles = (cuts[1:] + cuts[:-1]) / 2
-        places = (middles * new / size).astype(int), middles.astype(int)
-        weights = np.diff(cuts) * new / size
+        indices, weights = middles.astype(int), np.diff(cuts) * new / size
+        starts = np.searchsorted(middles, edges)
     else:
         centres = np.clip((edges[1:] + edges[:-1]) / 2 - 0.5, 0, size - 1)
         first = centres.astype(int)
         second = np.minimum(first + 1, size - 1)
-        places = np.tile(np.arange(new), 2), np.append(first, second)
-        weights = np.append(1 - (centres - first), centres - first)
-    return csr_array((weights.astype(np.float32), places), (new, size))
+        indices = np.stack([first, second], axis=1).ravel()
+        weights = np.stack([1 - (centres - first), centres - first], axis=1).ravel()
+        starts = np.arange(0, 2 * new + 1, 2)
+    return csr_array((weights.astype(np.float32), indices, starts), (new, size))
