@@ -46,7 +46,7 @@ from skdigits.datasets import fetch_mnist
 # slant of the digits is removed first.
 
 
-def recipe(n_epochs, random_state):
+def recipe(n_epochs, random_state, preprocess=deskew):
     clf = make_accurate_classifier(
         hidden_layer_sizes=(1000, 500),
         batch_size=512,
@@ -56,7 +56,7 @@ def recipe(n_epochs, random_state):
         random_state=random_state,
         verbose=1,
     )
-    return make_pipeline(FunctionTransformer(deskew), clf)
+    return make_pipeline(FunctionTransformer(preprocess), clf)
 
 
 # %%
@@ -95,16 +95,17 @@ def split(path, test):
 # ``VotingClassifier``. The networks are frozen, so they are not fitted again.
 
 
-def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
+def run(X, y, X_held_out, y_held_out, args):
     def error(clf):
         return 100 * (1 - clf.score(X_held_out, y_held_out))
 
-    output.mkdir(parents=True, exist_ok=True)
+    preprocess = deskew if args.deskew else None
+    args.output.mkdir(parents=True, exist_ok=True)
     results = []
     networks = []
-    for seed in seeds:
+    for seed in args.seeds:
         start = time.perf_counter()
-        network = recipe(n_epochs, seed).fit(X, y)
+        network = recipe(args.epochs, seed, preprocess).fit(X, y)
         seconds = time.perf_counter() - start
         networks.append((str(seed), FrozenEstimator(network)))
         results.append(
@@ -115,7 +116,7 @@ def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
             f"error {results[-1]['error']:.2f} %",
             flush=True,
         )
-        joblib.dump(network, output / f"mnist-{seed}.joblib")
+        joblib.dump(network, args.output / f"mnist-{seed}.joblib")
     errors = [result["error"] for result in results]
     print(f"mean of {len(errors)}: error {np.mean(errors):.2f} %")
     if len(networks) > 1:
@@ -124,7 +125,7 @@ def run(X, y, X_held_out, y_held_out, seeds, n_epochs, output):
             X[:1000], y[:1000]
         )
         print(f"all of them together: error {error(vote):.2f} %")
-    (output / "results.json").write_text(
+    (args.output / "results.json").write_text(
         json.dumps(results, indent=1), "utf-8"
     )
 
@@ -166,6 +167,12 @@ def main(argv=None):
         "--epochs", type=positive_int, default=200, help="default: %(default)s"
     )
     parser.add_argument(
+        "--no-deskew",
+        dest="deskew",
+        action="store_false",
+        help="train on images whose slant has not been removed",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
@@ -185,7 +192,7 @@ def main(argv=None):
         )
         print(f"error: no data to train on: {error}\n{where}", file=sys.stderr)
         return 2
-    run(*data, args.seeds, args.epochs, args.output)
+    run(*data, args)
     return 0
 
 
