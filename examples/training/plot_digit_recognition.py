@@ -39,7 +39,7 @@ print(f"accuracy on the 1000 others: {clf.score(X_test, y_test):.1%}")
 
 # %%
 # The loss is the mean cross-entropy between labels and probabilities. It falls
-# towards zero, because the network memorizes the digits it is trained on.
+# towards zero, because the network memorises the digits it is trained on.
 
 LossCurveDisplay.from_estimator(clf)
 
@@ -47,7 +47,7 @@ LossCurveDisplay.from_estimator(clf)
 # A better network
 # ----------------
 #
-# Wider layers memorize the digits even faster. They read other digits better
+# Wider layers memorise the digits even faster. They read other digits better
 # if the training images are distorted at random, differently in each epoch.
 # `make_accurate_classifier` makes such a network.
 

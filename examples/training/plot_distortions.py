@@ -83,7 +83,7 @@ one_by_one.ax_.set_title(
 # -------------------
 #
 # We train two hidden layers of 500 and 250 units, with batch normalisation, on
-# 4000 digits for 60 epochs. Without distortions, the network has memorized the
+# 4000 digits for 60 epochs. Without distortions, the network has memorised the
 # digits after about twelve epochs, and does not improve further. With
 # distortions, it never sees the same image twice, and continues to improve.
 
@@ -125,7 +125,7 @@ left.legend(title="Trained on digits")
 # A small network
 # ---------------
 #
-# The default network with 25 and 15 units is too small to memorize the
+# The default network with 25 and 15 units is too small to memorise the
 # training digits. It still benefits from distortions, because 4000 digits are
 # few. We train it with three different seeds.
 
