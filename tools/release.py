@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +27,8 @@ GitHub. A workflow then builds and checks them again, and uploads them to PyPI:
 
     git tag -a v{version} -m "skdigits {version}" {commit}
     git push origin v{version}
-    gh release create v{version} --title "skdigits {version}" --notes-file CHANGES.md"""
+    gh release create v{version} --title "skdigits {version}" --notes "{changes}"
+"""
 
 
 def run(*command, **settings):
@@ -66,11 +68,22 @@ def build_twice(folder):
     return built
 
 
+def print_to_do(sdist, wheel):
+    """Print how to publish the files of the last commit."""
+    version = wheel.name.split("-")[1]
+    if "dev" in version:
+        sys.exit(f"error: {version} is a development version, which is not published")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    changes = project["urls"]["Changelog"].replace("/main/", f"/v{version}/")
+    commit = git("rev-parse", "--short", "HEAD")
+    files = f"{sdist}\n{wheel}"
+    print(TO_DO.format(files=files, version=version, commit=commit, changes=changes))
+
+
 def main():
     """Build, check and test."""
     if changes := git("status", "--porcelain"):
         sys.exit(f"error: commit or remove these files first:\n{changes}")
-    commit = git("rev-parse", "--short", "HEAD")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         built = build_twice(folder)
@@ -86,10 +99,7 @@ def main():
         unpacked = folder / sdist.name.removesuffix(".tar.gz")
         run(sys.executable, "-m", "pytest", "-q", *QUICK_TESTS, cwd=unpacked)
     run(sys.executable, "tools/check_installs.py", wheel)
-    version = wheel.name.split("-")[1]
-    if "dev" in version:
-        sys.exit(f"error: {version} is a development version, which is not published")
-    print(TO_DO.format(files=f"{sdist}\n{wheel}", version=version, commit=commit))
+    print_to_do(sdist, wheel)
 
 
 if __name__ == "__main__":
