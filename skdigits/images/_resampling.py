@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 from skdigits.images._boxes import FloatImage
 
@@ -13,14 +13,8 @@ def resize(image: FloatImage, shape: Sequence[int]) -> FloatImage:
     """Area averages of an image to shrink it, linear interpolation to enlarge it."""
     if image.shape == tuple(shape):
         return image
-    # Average blocks first: that is faster than the products below.
-    down, across = (
-        max(1, size // (4 * new)) for size, new in zip(image.shape, shape, strict=True)
-    )
-    image = _average_blocks(image, down, across)
-    rows, columns = map(_weights, image.shape, shape)
-    turned = columns @ (rows @ image).T
-    return np.ascontiguousarray(turned.T, dtype=np.float32)
+    rows, columns = shape
+    return _resize_rows(_resize_rows(image, rows).T, columns).T.copy()
 
 
 def shrink(image: FloatImage, max_pixels: int) -> FloatImage:
@@ -33,33 +27,34 @@ def rescale(image: FloatImage, scale: float) -> FloatImage:
     return resize(image, [max(1, round(side * scale)) for side in image.shape])
 
 
-def _average_blocks(image: FloatImage, down: int, across: int) -> FloatImage:
-    """Averages of blocks of `down` x `across` pixels."""
-    if down == across == 1:
-        return image
-    height, width = image.shape
-    # Drop incomplete blocks: less than a fourth of a pixel of the result.
-    image = image[: height // down * down, : width // across * across]
-    blocks = image.reshape(height // down, down, width // across, across)
-    averages: FloatImage = blocks.mean((1, 3), dtype=np.float32)
-    return averages
+def _resize_rows(image: FloatImage, new: int) -> FloatImage:
+    """Resize an image to `new` rows."""
+    image = np.ascontiguousarray(image, dtype=np.float32)
+    indices, weights = _weights(len(image), new)
+    rows: FloatImage = image[indices[0]]
+    rows *= weights[0]
+    for index, weight in zip(indices[1:], weights[1:], strict=True):
+        more = image[index]
+        more *= weight
+        rows += more
+    return rows
 
 
 @lru_cache(maxsize=1024)
-def _weights(size: int, new: int) -> csr_array:
-    """Weight of each old pixel in each new one, of shape (new, size)."""
+def _weights(size: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Indices of the old pixels of each new one, and their weights.
+
+    The shapes are (n_old, new) and (n_old, new, 1).
+    """
     edges = np.linspace(0, size, new + 1)
+    start, stop = edges[:-1], edges[1:]
     if new <= size:
         # Each part of an old pixel belongs to one new pixel.
-        cuts = np.union1d(edges, np.arange(size + 1))
-        middles = (cuts[1:] + cuts[:-1]) / 2
-        indices, weights = middles.astype(int), np.diff(cuts) * new / size
-        starts = np.searchsorted(middles, edges)
+        old = start.astype(int) + np.arange(-(-size // new) + 1)[:, None]
+        shares = np.minimum(stop, old + 1) - np.maximum(start, old)
+        weights = np.maximum(shares, 0) * new / size
     else:
-        centres = np.clip((edges[1:] + edges[:-1]) / 2 - 0.5, 0, size - 1)
-        first = centres.astype(int)
-        second = np.minimum(first + 1, size - 1)
-        indices = np.stack([first, second], axis=1).ravel()
-        weights = np.stack([1 - (centres - first), centres - first], axis=1).ravel()
-        starts = np.arange(0, 2 * new + 1, 2)
-    return csr_array((weights.astype(np.float32), indices, starts), (new, size))
+        centres = np.clip((start + stop) / 2 - 0.5, 0, size - 1)
+        old = centres.astype(int) + np.arange(2)[:, None]
+        weights = 1 - np.abs(centres - old)
+    return np.minimum(old, size - 1), weights.astype(np.float32)[..., None]
