@@ -14,7 +14,6 @@ from scipy import ndimage
 from skdigits.images._boxes import Box, FloatImage, Labels, lengths
 from skdigits.images._normalize import fit_to_box, place
 from skdigits.images._pieces import Piece, line_height, to_pieces
-from skdigits.images._resampling import shrink
 from skdigits.images._strokes import Strokes
 from skdigits.pretrained._digit_reader import digit_network
 
@@ -33,9 +32,6 @@ _MAX_BARS = 0.75
 
 # Digits that touch lie side by side: they share this part of the lower one's height.
 _MIN_ABREAST = 0.5
-
-# Windows are shrunk to this many pixels of the longer side: more show no more detail.
-_MAX_PIXELS = 100
 
 
 # Weights in the log-likelihood of a path: of the features of windows, of pieces that
@@ -143,7 +139,7 @@ def _normalized(
     inside = labels[rows, columns]
     own = (parts[0] <= inside) & (inside <= parts[1])
     near = ndimage.maximum_filter(own, 2 * margin + 1) & (own | (inside == 0))
-    digit = shrink(np.where(near, share[rows, columns], 0), _MAX_PIXELS)
+    digit = np.where(near, share[rows, columns], 0)
     return place(fit_to_box(digit / digit.max(), 20), 28)
 
 

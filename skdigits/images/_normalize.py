@@ -220,8 +220,8 @@ def fit_to_box(ink: FloatImage, box_size: int) -> FloatImage:
     scale = box_size / max(large.shape)
     small = resize(large, [max(1, round(side * scale)) for side in large.shape])
     # Fine lines are grey only: make them as dark as those of MNIST.
-    lines = small[small > min(0.1, small.max() / 2)]
-    result: FloatImage = np.minimum(small / np.quantile(lines, 0.9), 1)
+    lines = np.sort(small[small > min(0.1, small.max() / 2)])
+    result: FloatImage = np.minimum(small / lines[round(0.9 * (lines.size - 1))], 1)
     return result
 
 

@@ -143,8 +143,7 @@ skdigits.images = (() => {
     return turned;
   }
 
-  // Area averages to shrink, linear interpolation to enlarge. Python averages blocks
-  // first to shrink eightfold or more, which a drawing does not need.
+  // Area averages to shrink, linear interpolation to enlarge.
   function resize(image, scale) {
     const height = Math.max(1, roundHalfEven(image.height * scale));
     const width = Math.max(1, roundHalfEven(image.width * scale));
@@ -202,14 +201,6 @@ skdigits.images = (() => {
     return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
   }
 
-  function quantile(values, share) {
-    const sorted = values.slice().sort();
-    const place = (sorted.length - 1) * share;
-    const before = Math.floor(place);
-    const [a, b] = [sorted[before], sorted[Math.min(before + 1, sorted.length - 1)]];
-    return fround(a + (b - a) * (place - before));
-  }
-
   function roundHalfEven(value) {
     const below = Math.floor(value);
     const rest = value - below;
@@ -260,7 +251,6 @@ skdigits.images = (() => {
     mean,
     median,
     padded,
-    quantile,
     remember,
     resize,
     roundHalfEven,

@@ -5,13 +5,13 @@ globalThis.skdigits = globalThis.skdigits || {};
 
 skdigits.lattice = (() => {
   const { crop, dilate, largest, lengths, map, median } = skdigits.images;
-  const { padded, remember, resize, roundHalfEven, union } = skdigits.images;
+  const { padded, remember, roundHalfEven, union } = skdigits.images;
   const { probabilities } = skdigits.network;
   const { normalize } = skdigits.normalize;
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_BARS, MAX_PIXELS, MIN_ABREAST, JOINT_WEIGHT } = skdigits.constants.lattice;
+  const { MAX_BARS, MIN_ABREAST, JOINT_WEIGHT } = skdigits.constants.lattice;
   const { WINDOW_WEIGHTS, SKIP_WEIGHTS, OTHER_WEIGHTS } = skdigits.constants.lattice;
 
   const { log, max, min } = Math;
@@ -69,9 +69,8 @@ skdigits.lattice = (() => {
   }
 
   const readDigit = remember((alone) => {
-    const digit = resize(alone, min(1, MAX_PIXELS / max(alone.height, alone.width)));
-    const strongest = largest(digit.data);
-    const image = normalize(map(digit, (value) => value / strongest));
+    const strongest = largest(alone.data);
+    const image = normalize(map(alone, (value) => value / strongest));
     return { image, probabilities: probabilities(image) };
   });
 

@@ -8,7 +8,7 @@ skdigits.normalize = (() => {
   const SIZE = 28;
   const BOX = 20;
 
-  const { boundingBox, crop, largest, lengths, map, padded, quantile, resize } =
+  const { boundingBox, crop, largest, lengths, map, padded, resize } =
     skdigits.images;
   const { above, roundHalfEven } = skdigits.images;
   const { OVERSAMPLING } = skdigits.constants.normalize;
@@ -30,7 +30,8 @@ skdigits.normalize = (() => {
     large = crop(large, boundingBox(above(large, 0.5)));
     const small = resize(large, BOX / Math.max(large.height, large.width));
     const minInk = Math.min(fround(0.1), fround(largest(small.data) / 2));
-    const full = quantile(small.data.filter((value) => value > minInk), 0.9);
+    const lines = small.data.filter((value) => value > minInk).sort();
+    const full = lines[roundHalfEven(0.9 * (lines.length - 1))];
     return map(small, (value) => Math.min(fround(value / full), 1));
   }
 
