@@ -37,9 +37,10 @@ _MIN_ABREAST = 0.5
 # Weights in the log-likelihood of a path: of the features of windows, of pieces that
 # are not part of a digit, and of lines that do not consist of digits. Fitted by
 # pretraining/segmentation.py on synthetic lines of digits that the network was not
-# trained on. Then changed one or two at a time to reduce the errors on half of the
-# photographs, on pages of scikit-learn's digits and on synthetic pages, words, textures
-# and touching pairs; that of the strength of ink is from there alone.
+# trained on. Then changed one or two at a time, as by pretraining/path_search.py, to
+# reduce the errors on half of the photographs, on pages of scikit-learn's digits and on
+# synthetic pages, words, textures and touching pairs; that of the strength of ink is
+# from there alone.
 WINDOW_WEIGHTS = np.array(
     [-0.95, 4.8, -0.78, 0.24, 2.3, -6.2, -4.0, -4.0]
     + [-3.7, -6.7, -4.7, -0.43, -0.84, 9.4, 2.7]
@@ -87,12 +88,7 @@ def read_line(
     windows = make_windows(pieces, labels, strokes.share, height)
     if not windows:
         return [], 0.0, 0
-    features = window_features(windows, pieces, height, strokes.height)
-    skips = skip_features(pieces, height) @ SKIP_WEIGHTS
-    joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
-    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
-    if gain <= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS)):
-        path, gain = [], 0.0
+    path, gain = choose_digits(windows, pieces, height, strokes.height)
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
         piece.component
@@ -100,6 +96,22 @@ def read_line(
         if index not in used and lengths(piece.box)[0] >= 0.5 * height
     }
     return path, gain, len(left)
+
+
+def choose_digits(
+    windows: Sequence[Window],
+    pieces: Sequence[Piece],
+    height: float,
+    page_height: float,
+) -> tuple[list[Window], float]:
+    """Windows that are digits, and how much more likely they are than none."""
+    features = window_features(windows, pieces, height, page_height)
+    skips = skip_features(pieces, height) @ SKIP_WEIGHTS
+    joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
+    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
+    if gain <= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS)):
+        return [], 0.0
+    return path, gain
 
 
 def make_windows(
