@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 # Each worker needs about 1.5 GB, for TensorFlow and compiled programs, and has a core
 # of its own: more threads of BLAS would slow the others down.
 IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Tests start many processes; without files of bytecode, each compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 help:  ## List the targets

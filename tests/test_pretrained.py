@@ -2,6 +2,7 @@
 
 import pickle
 from importlib.resources import files
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -54,7 +55,8 @@ def test_score_on_mnist(reader, mnist):
     )
 
 
-def test_training_of_the_reader(mnist):
+def test_training_of_the_reader(mnist, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
     training = pytest.importorskip("pretraining.__main__", reason="only in a checkout")
     X, y = (a[::20] for a in mnist)
     labels = np.where(np.arange(len(y)) % 5, y.astype(np.int64), -1)  # -1: not a digit
