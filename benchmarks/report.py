@@ -220,7 +220,7 @@ def draw_growth(results, path):
                 for f in factors
             ]
             ax.plot(factors, gather, "s-", color="C1", label="NumPy, reading the rows")
-        ax.set(xlabel=label, ylabel="ms an epoch", xticks=factors, ylim=(0, None))
+        ax.set(xlabel=label, ylabel="ms per epoch", xticks=factors, ylim=(0, None))
         ax.legend()
     figure.savefig(path, dpi=120)
 
