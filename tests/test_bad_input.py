@@ -417,7 +417,7 @@ def test_bad_hidden_layer_sizes_are_refused(digits, either, sizes):
         ("0.1", "0.1", "0.1"),
         ((0.1, 0.1, 0.1),),
         ((0.1, 0.2), 0.1, 0.1),
-        {0.1, 0.2, 0.3},
+        pytest.param({0.1, 0.2, 0.3}, id="set"),
         {0.1: 0, 0.2: 0, 0.3: 0},
         np.array(1.0),
     ],
