@@ -57,7 +57,9 @@ def test_score_on_mnist(reader, mnist):
 
 def test_training_of_the_reader(mnist, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[1])
-    training = pytest.importorskip("pretraining.__main__", reason="only in a checkout")
+    training = pytest.importorskip(
+        "pretraining.__main__", reason="needs the packages of `make pretrained`"
+    )
     X, y = (a[::20] for a in mnist)
     labels = np.where(np.arange(len(y)) % 5, y.astype(np.int64), -1)  # -1: not a digit
     clf = training.fit(X, labels, [1, 2])
