@@ -91,22 +91,18 @@ def alternating(task):
 def first_in_process(task, variants=None):
     """Measure a task in a fresh process that has imported its library.
 
-    `variants` are {name: (peer, more settings)}; None for the peers of the row.
+    `variants` are {name: (peer, more settings)}, for names that are not of a peer.
     """
+    variants = variants or {}
 
-    def call(peer, settings):
+    def call(row, name):
+        peer, settings = variants.get(name, (name, {}))
         with Worker(peer) as worker:
             worker.call("import_library")
-            return worker.call(task, **settings)
+            return worker.call(task, **row.settings, **settings)
 
     def measure(row, repeats):
-        calls = {
-            name: partial(call, peer, {**row.settings, **settings})
-            for name, (peer, settings) in (
-                variants or {peer: (peer, {}) for peer in row.peers}
-            ).items()
-        }
-        return in_turns(calls, repeats)
+        return in_turns({name: partial(call, row, name) for name in row.peers}, repeats)
 
     return measure
 
