@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from benchmarks.photographs import load_pages, score, split_of
 from benchmarks.touching import make_pair
 from pretraining.__main__ import load
+from pretraining.segmentation import path_weights
 from skdigits.images import _lattice, load_image
 from skdigits.images._ink import ink_of_few, ink_of_page
 from skdigits.images._pieces import line_height, to_pieces
@@ -94,14 +95,7 @@ def main():
         (list(to_lines(grey)), rows)
         for grey, rows in examples(args.folders, args.pages, args.pairs, held)
     ]
-    best = np.concatenate(
-        [
-            _lattice.WINDOW_WEIGHTS,
-            _lattice.SKIP_WEIGHTS,
-            [_lattice.JOINT_WEIGHT],
-            _lattice.OTHER_WEIGHTS,
-        ]
-    )
+    best = path_weights()
     fewest = count_errors(best, images)
     print(f"{len(images)} images, {fewest} errors", flush=True)
     rng = np.random.default_rng(0)

@@ -78,6 +78,11 @@ def _true_path(pieces, windows, labels, numbers):
     return path
 
 
+def path_weights():
+    """The weights of skdigits in the order of `log_likelihood`."""
+    return np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT], OTHER_WEIGHTS])
+
+
 def log_likelihood(weights, chains):
     """Sum over chains of the log-likelihood of the true paths, and its gradient."""
     n, m = len(WINDOW_WEIGHTS), -len(OTHER_WEIGHTS)
@@ -182,9 +187,7 @@ def main():
         penalty = 0.05 * weights
         return -value + penalty @ weights / 2, -gradient + penalty
 
-    start = np.concatenate(
-        [WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT], OTHER_WEIGHTS]
-    )
+    start = path_weights()
     result = optimize.minimize(
         objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 40}
     )
