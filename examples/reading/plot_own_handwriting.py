@@ -67,8 +67,8 @@ clf = DigitMLPClassifier(
     (100, 50), rescale=1 / 255, max_iter=30, random_state=0
 )
 clf.fit(X_old, y_old)
-print(f"digits of others read: {clf.score(X_test, y_test):.1%}")
-print(f"digits of mine read:   {clf.score(X_mine_test, y_mine_test):.1%}")
+print(f"accuracy on digits of others: {clf.score(X_test, y_test):.1%}")
+print(f"accuracy on my digits: {clf.score(X_mine_test, y_mine_test):.1%}")
 
 display = DigitGridDisplay.from_estimator(
     clf, X_mine_test, y_mine_test, n_images=30, shuffle=True, random_state=1
@@ -91,7 +91,7 @@ def teach(X_new, y_new, n_epochs=60):
         student.partial_fit(X_new, y_new)
         others.append(student.score(X_test, y_test))
         mine.append(student.score(X_mine_test, y_mine_test))
-    print(f"digits of others read: {others[-1]:.1%}, of mine: {mine[-1]:.1%}")
+    print(f"digits of others: {others[-1]:.1%}, my digits: {mine[-1]:.1%}")
     return others, mine
 
 
@@ -116,8 +116,8 @@ rehearsed = teach(
 # ----------
 #
 # In both cases, 100 digits are enough to improve the accuracy on the new
-# handwriting considerably. With new digits only, the error on the digits of
-# others becomes more than twice as large. With rehearsal, it hardly changes.
+# handwriting considerably. With new digits only, the error on other people's
+# digits becomes more than twice as large. With rehearsal, it hardly changes.
 
 figure, axes = plt.subplots(
     1, 2, figsize=(9, 3.8), sharey=True, layout="constrained"
@@ -127,10 +127,10 @@ for ax, (others, mine), title in [
     (axes[1], rehearsed, "With rehearsal of old digits"),
 ]:
     ax.plot(100 * np.array(others), label="digits of others")
-    ax.plot(100 * np.array(mine), "--", label="digits of mine")
+    ax.plot(100 * np.array(mine), "--", label="my digits")
     ax.set(title=title, xlabel="Epochs of partial_fit")
     ax.grid(color="0.9")
-axes[0].set_ylabel("Digits read (%)")
+axes[0].set_ylabel("Accuracy (%)")
 axes[1].legend(loc="lower right")
 plt.show()
 
