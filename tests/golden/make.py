@@ -1,12 +1,13 @@
 """Writes the files of a release that later releases must be able to load.
 
-Run once a release, from a clone of the project::
+Run once per release, in an environment in which the clone is installed, such as that of
+``make test``::
 
     .venv/bin/python tests/golden/make.py
 
 It makes a folder next to this file, named after the version. With ``--suffix oldest``,
 run by ``.venv-oldest/bin/python``, another one is made by the oldest dependencies.
-`tests/test_golden_files.py` loads what is in all folders.
+`tests/test_golden_files.py` loads the files of all folders.
 """
 
 import argparse
