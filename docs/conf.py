@@ -40,8 +40,6 @@ myst_html_meta = {
     "description": "Read handwritten digits in photographs and scans, and train "
     "networks that do, as scikit-learn estimators."
 }
-# What scikit-learn says of inherited attributes names terms of its glossary.
-suppress_warnings = ["ref.term"]
 
 # Docstrings.
 autodoc_member_order = "bysource"

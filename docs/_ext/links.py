@@ -2,7 +2,8 @@
 
 Among the sources, a page can only link to files. On the site, links to an example lead
 to its page in the gallery, and names in code, like `RandomDistortion`, to the API. A
-number and its percent sign stay on one line.
+number and its percent sign stay on one line. Docstrings inherited from scikit-learn
+refer to its pages; without a network, these references are left as text.
 """
 
 import re
@@ -70,8 +71,15 @@ class KeepPercentTogether(SphinxPostTransform):
                 text.parent.replace(text, nodes.Text(joined))
 
 
+def leave_inherited_as_text(app, env, node, text):
+    """Return the text of a reference of scikit-learn's to its own pages."""
+    inherited = node["refdoc"].startswith("api/") and node["reftype"] in ("ref", "term")
+    return text if inherited else None
+
+
 def setup(app):
     app.connect("source-read", rewrite)
+    app.connect("missing-reference", leave_inherited_as_text, priority=900)
     app.add_post_transform(LinkNamesInCode)
     app.add_post_transform(KeepPercentTogether)
     return {"parallel_read_safe": True}
