@@ -31,6 +31,7 @@ COLUMNS = {
 }
 PEERS = {
     "bare loop": "TensorFlow without Keras",
+    "cached": "skdigits, program of an earlier process",
     "bare loop, not compiled": "TensorFlow without Keras, not compiled",
     "our imports alone": "imports of skdigits alone",
     "sgemm": "matrix products alone",
@@ -82,7 +83,8 @@ def section(row, answers):
 
 def _extra_columns(answers):
     names = [key for given in answers.values() for a in given for key in a]
-    return [n for n in dict.fromkeys(names) if n not in ("seconds", "error")]
+    left_out = ("seconds", "error", "gather_seconds")  # the last is drawn only
+    return [n for n in dict.fromkeys(names) if n not in left_out]
 
 
 def _median(given, column):
