@@ -344,6 +344,7 @@ def test_images_that_show_no_digit_are_left_out(labelled, capsys):
         (["bare.csv", "-o", "m.joblib"], "Name the column with --label"),
         (["named.csv", "-o", "m.joblib", "--label", "digit"], "no column 'digit'"),
         (["images/7", "-o", "m.joblib"], "neither X.npy and y.npy nor"),
+        (["X.npy", "-o", "m.joblib"], "X.npy is not a CSV file"),
         (["words.csv", "-o", "m.joblib"], "'pixel1' of words.csv has values"),
     ],
 )

@@ -95,26 +95,33 @@ def _from_csv(path: Path, label: str | None) -> tuple[NDArray[Any], NDArray[Any]
         raise ImportError(
             "Reading CSV files needs pandas. Install it with: pip install pandas"
         ) from error
-    frame = pd.read_csv(path)
-    if all(name.replace(".", "").isdecimal() for name in frame.columns):
-        frame = pd.read_csv(path, header=None)  # its first line is an image
-    frame.columns = frame.columns.astype(str)
+    try:
+        frame = pd.read_csv(path)
+        if all(name.replace(".", "").isdecimal() for name in frame.columns):
+            frame = pd.read_csv(path, header=None)  # its first line is an image
+    except ValueError as error:  # of the encoding, or of the parser
+        raise ValueError(
+            f"{path} is not a CSV file. Expected one, or a folder of images. Got: "
+            f"{error}"
+        ) from error
+    columns = frame.columns = frame.columns.astype(str)
     if label is None:
         usual = ("label", "target", "class", "digit", "y")
-        names = [name for name in frame.columns if name.lower() in usual]
+        names = [name for name in columns if name.lower() in usual]
         if len(names) != 1:
             raise ValueError(
                 f"{path} has no column with a usual name of labels: {', '.join(usual)}."
-                " Name the column with --label, or its position, such as 0 or -1."
+                f" Columns that are separated by commas: {len(columns)}. Name the "
+                "column with --label, or its position, such as 0 or -1."
             )
         label = names[0]
-    elif label not in frame.columns:
+    elif label not in columns:
         try:
-            label = frame.columns[int(label)]
+            label = columns[int(label)]
         except (ValueError, IndexError):
             raise ValueError(
-                f"{path} has no column {label!r}. It has {len(frame.columns)} columns, "
-                f"from {frame.columns[0]!r} to {frame.columns[-1]!r}."
+                f"{path} has no column {label!r}. It has {len(columns)} columns, "
+                f"from {columns[0]!r} to {columns[-1]!r}."
             ) from None
     y = frame.pop(label).to_numpy()
     not_numbers = frame.columns[[dtype.kind not in "buif" for dtype in frame.dtypes]]
