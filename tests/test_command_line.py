@@ -360,6 +360,14 @@ def test_mistakes_in_train_are_one_line(
     assert message in err
 
 
+def test_missing_skops_is_reported_before_training(labelled, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    assert main(["train", str(labelled), "-o", str(labelled / "mine.skops")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "pip install skops" in err
+
+
 def test_as_a_program(folder):
     env = os.environ | {"PYTHONPATH": str(Path(skdigits.__file__).parents[1])}
     program = [sys.executable, "-W", "error", "-m", "skdigits"]

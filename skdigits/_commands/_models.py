@@ -1,11 +1,24 @@
 """Classifiers in files."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skdigits._commands._errors import check_folder_of
 
 _TRUSTED = ["skdigits.DigitMLPClassifier", "skdigits.augmentation.RandomDistortion"]
+
+
+def _import_skops_io() -> Any:
+    """The module skops.io; `ImportError` with advice if it is not installed."""
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError(
+            "Files with the suffix .skops need skops. Install it with: pip install "
+            "skops"
+        ) from error
+    return skops.io
 
 
 def load_model(path: Path) -> Any:
@@ -15,14 +28,15 @@ def load_model(path: Path) -> Any:
             f"{path} is a Keras model. Convert it with DigitMLPClassifier.from_keras("
             "keras.saving.load_model(file)), and save that with joblib or skops."
         )
-    try:
-        if path.suffix == ".skops":
-            import skops.io
-
-            return skops.io.load(path, trusted=_TRUSTED)
+    load: Any
+    if path.suffix == ".skops":
+        load = partial(_import_skops_io().load, trusted=_TRUSTED)
+    else:
         import joblib
 
-        return joblib.load(path)
+        load = joblib.load
+    try:
+        return load(path)
     except OSError:
         raise
     except Exception as error:  # unpickling raises any type
@@ -40,14 +54,14 @@ def check_output(path: Path) -> None:
             f"{path} instead."
         )
     check_folder_of(path)
+    if path.suffix == ".skops":
+        _import_skops_io()
 
 
 def save_model(estimator: Any, path: Path) -> None:
     """Save a classifier by skops or joblib."""
     if path.suffix == ".skops":
-        import skops.io
-
-        skops.io.dump(estimator, path)
+        _import_skops_io().dump(estimator, path)
     else:
         import joblib
 
