@@ -7,6 +7,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -36,17 +37,18 @@ class Worker:
         theirs.close()
 
     def call(self, task, **settings):
-        self._connection.send((task, settings))
         try:
+            self._connection.send((task, settings))
             return self._connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
+            self._process.join(30)
             return {"error": f"the process ended with {self._process.exitcode}"}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._process.is_alive():
+        with suppress(OSError):  # the process has crashed
             self._connection.send(None)
         self._process.join(30)
         if self._process.is_alive():

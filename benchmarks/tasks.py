@@ -50,8 +50,8 @@ def accuracy(peer, *, batch_size=32, epochs=100, seed=0):
 
 
 def import_library(peer):
-    """Import what training needs."""
-    if peer != "MLPClassifier":
+    """Import the library of a peer. PyTorch may crash where TensorFlow is loaded."""
+    if peer not in ("MLPClassifier", "skorch"):
         import tensorflow  # noqa: F401
     MAKERS[peer]()
     return {}
