@@ -14,8 +14,7 @@ import numpy as np
 from pretraining.__main__ import load
 from skdigits.images import read_digits
 from skdigits.images._ink import ink_of_page
-from skdigits.images._lattice import make_windows
-from skdigits.images._pieces import line_height, to_pieces
+from skdigits.images._lattice import to_line
 from skdigits.images._strokes import find_strokes, to_chains
 
 # Pixels of the page per pixel of MNIST, and paper around the digits in pixels.
@@ -59,13 +58,14 @@ def is_possible(page, text):
     strokes = find_strokes(*ink_of_page(page))
     labels = strokes.labels.copy()
     for chain in to_chains(strokes.boxes):
-        height = line_height(strokes, chain)
-        pieces = to_pieces(strokes, chain, labels)
+        line = to_line(strokes, chain, labels)
+        if line is None:
+            continue
         read = {
             (window.first, window.stop): str(window.probabilities.argmax())
-            for window in make_windows(pieces, labels, strokes.share, height)
+            for window in line.windows
         }
-        n = len(pieces)
+        n = len(line.pieces)
         if any(read.get((0, i), "") + read.get((i, n), "") == text for i in range(n)):
             return True
     return False

@@ -5,8 +5,7 @@ import numpy as np
 from pretraining.lines import make_line, photographed
 from pretraining.no_digits import texture
 from pretraining.windows import shows_digit
-from skdigits.images._lattice import make_windows
-from skdigits.images._pieces import line_height, to_pieces
+from skdigits.images._lattice import to_line
 from skdigits.images._strokes import to_chains
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
@@ -49,16 +48,17 @@ def windows_of_line(X, y, rng):
     totals = np.bincount(numbers.ravel() + 1, minlength=len(digits) + 2)
     found = []
     for chain in to_chains(strokes.boxes):
-        pieces = to_pieces(strokes, chain, labels)
-        height = line_height(strokes, chain)
+        line = to_line(strokes, chain, labels)
+        if line is None:
+            continue
         counts = [
             np.bincount(
                 numbers[piece.box][labels[piece.box] == piece.label] + 1,
                 minlength=len(totals),
             )
-            for piece in pieces
+            for piece in line.pieces
         ]
-        for window in make_windows(pieces, labels, strokes.share, height):
+        for window in line.windows:
             inside = sum(counts[window.first : window.stop])
             inside[1] = 0
             label = _label(inside, totals, digits)

@@ -17,9 +17,9 @@ from benchmarks.photographs import load_pages, score, split_of
 from benchmarks.touching import make_pair
 from pretraining.__main__ import load
 from pretraining.segmentation import path_weights
-from skdigits.images import _lattice, load_image
+from skdigits.images import load_image
 from skdigits.images._ink import ink_of_few, ink_of_page
-from skdigits.images._pieces import line_height, to_pieces
+from skdigits.images._lattice import WEIGHTS, choose_digits, to_line
 from skdigits.images._reading_order import to_rows
 from skdigits.images._segmentation import MIN_PAGE_PIXELS
 from skdigits.images._strokes import find_strokes, to_chains
@@ -48,28 +48,22 @@ def examples(paths, n_pages, n_pairs, held):
 
 
 def to_lines(grey):
-    """Windows, pieces, height and typical height of each line of an image."""
+    """The lines of an image."""
     longer = max(grey.shape)
     estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
     ink, mask = estimate(grey)
     strokes = find_strokes(ink, mask, max(1, max(ink.shape) / longer))
     labels = strokes.labels.copy()
-    for chain in to_chains(strokes.boxes):
-        height = line_height(strokes, chain)
-        pieces = to_pieces(strokes, chain, labels)
-        windows = _lattice.make_windows(pieces, labels, strokes.share, height)
-        if windows:
-            yield windows, pieces, height, strokes.height
+    lines = [to_line(strokes, chain, labels) for chain in to_chains(strokes.boxes)]
+    return [line for line in lines if line is not None]
 
 
 def count_errors(weights, images):
     """Digits that are lost or false with some weights."""
-    n, m = len(_lattice.WINDOW_WEIGHTS), len(_lattice.OTHER_WEIGHTS)
-    _lattice.WINDOW_WEIGHTS, _lattice.OTHER_WEIGHTS = weights[:n], weights[-m:]
-    _lattice.SKIP_WEIGHTS, _lattice.JOINT_WEIGHT = weights[n : -m - 1], weights[-m - 1]
+    weights = np.split(weights, np.cumsum([np.size(own) for own in WEIGHTS])[:-1])
     errors = 0
     for lines, rows in images:
-        digits = [d for line in lines for d in _lattice.choose_digits(*line)[0]]
+        digits = [d for line in lines for d in choose_digits(line, weights)[0]]
         found = [
             "".join(str(digits[index].probabilities.argmax()) for index in row)
             for row in to_rows([digit.box for digit in digits])
@@ -92,7 +86,7 @@ def main():
     args = parser.parse_args()
     _, held = load(args.data)
     images = [
-        (list(to_lines(grey)), rows)
+        (to_lines(grey), rows)
         for grey, rows in examples(args.folders, args.pages, args.pairs, held)
     ]
     best = path_weights()

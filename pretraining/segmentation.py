@@ -20,11 +20,10 @@ from skdigits.images._lattice import (
     SKIP_WEIGHTS,
     WINDOW_WEIGHTS,
     line_features,
-    make_windows,
     skip_features,
+    to_line,
     window_features,
 )
-from skdigits.images._pieces import line_height, to_pieces
 from skdigits.images._strokes import to_chains
 
 
@@ -36,20 +35,17 @@ def examples(X, y, seed):
     labels = strokes.labels.copy()
     found = []
     for chain in to_chains(strokes.boxes):
-        height = line_height(strokes, chain)
-        pieces = to_pieces(strokes, chain, labels)
-        windows = make_windows(pieces, labels, strokes.share, height)
-        if not windows:
+        line = to_line(strokes, chain, labels)
+        if line is None:
             continue
-        path = _true_path(pieces, windows, labels, numbers)
+        path = _true_path(line.pieces, line.windows, labels, numbers)
         if path is None:
             found.append(None)
             continue
-        F = window_features(windows, pieces, height, strokes.height)
-        spans = [(window.first, window.stop) for window in windows]
-        cuts = np.array([piece.cut_before for piece in pieces])
-        S, other = skip_features(pieces, height), line_features(pieces, height)
-        found.append((F, S, cuts, other, spans, path))
+        spans = [(window.first, window.stop) for window in line.windows]
+        cuts = np.array([piece.cut_before for piece in line.pieces])
+        features = window_features(line), skip_features(line), cuts, line_features(line)
+        found.append((*features, spans, path))
     return found
 
 

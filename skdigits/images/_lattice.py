@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from skdigits.images._boxes import Box, FloatImage, Labels, lengths
 from skdigits.images._normalize import fit_to_box, place
-from skdigits.images._pieces import Piece, line_height, to_pieces
-from skdigits.images._strokes import Strokes
+from skdigits.images._pieces import Piece, to_pieces
+from skdigits.images._strokes import Strokes, median_height
 from skdigits.pretrained._digit_reader import digit_network
 
 # Maximum number of pieces of a digit.
@@ -49,6 +49,10 @@ WINDOW_WEIGHTS = np.array(
 JOINT_WEIGHT = 8.3
 SKIP_WEIGHTS = np.array([-0.16, -1.7, 0.89, -2.1])
 OTHER_WEIGHTS = np.array([-0.25, 1.0, 1.0])
+_Weights: TypeAlias = tuple[
+    NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]
+]
+WEIGHTS: _Weights = WINDOW_WEIGHTS, SKIP_WEIGHTS, JOINT_WEIGHT, OTHER_WEIGHTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,19 @@ class Window:
     probabilities: NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class Line:
+    """The pieces of a line and their windows.
+
+    `height` is that of its digits, and `page_height` the typical one of the page.
+    """
+
+    pieces: list[Piece]
+    windows: list[Window]
+    height: float
+    page_height: float
+
+
 _Path: TypeAlias = tuple[float, list[Window]]
 
 
@@ -81,40 +98,47 @@ def read_line(
     part of one. `labels` are those of the components, and are changed in place to
     pieces.
     """
-    height = line_height(strokes, chain)
-    if height < _MIN_LINE_HEIGHT * strokes.height:
+    line = to_line(strokes, chain, labels)
+    if line is None:
         return [], 0.0, 0
-    pieces = to_pieces(strokes, chain, labels)
-    windows = make_windows(pieces, labels, strokes.share, height)
-    if not windows:
-        return [], 0.0, 0
-    path, gain = choose_digits(windows, pieces, height, strokes.height)
+    path, gain = choose_digits(line)
     used = {index for window in path for index in range(window.first, window.stop)}
     left = {
         piece.component
-        for index, piece in enumerate(pieces)
-        if index not in used and lengths(piece.box)[0] >= 0.5 * height
+        for index, piece in enumerate(line.pieces)
+        if index not in used and lengths(piece.box)[0] >= 0.5 * line.height
     }
     return path, gain, len(left)
 
 
+def to_line(strokes: Strokes, chain: Sequence[int], labels: Labels) -> Line | None:
+    """Cut the components of a chain; None if nothing has the size of a digit.
+
+    `labels` are changed in place.
+    """
+    height = median_height([strokes.boxes[label] for label in chain])
+    if height < _MIN_LINE_HEIGHT * strokes.height:
+        return None
+    pieces = to_pieces(strokes, chain, labels, height)
+    windows = _make_windows(pieces, labels, strokes.share, height)
+    return Line(pieces, windows, height, strokes.height) if windows else None
+
+
 def choose_digits(
-    windows: Sequence[Window],
-    pieces: Sequence[Piece],
-    height: float,
-    page_height: float,
+    line: Line, weights: _Weights = WEIGHTS
 ) -> tuple[list[Window], float]:
     """Windows that are digits, and how much more likely they are than none."""
-    features = window_features(windows, pieces, height, page_height)
-    skips = skip_features(pieces, height) @ SKIP_WEIGHTS
-    joints = JOINT_WEIGHT * np.array([piece.cut_before for piece in pieces])
-    path, gain = _best_path(windows, features @ WINDOW_WEIGHTS, skips, joints)
-    if gain <= max(0.0, float(line_features(pieces, height) @ OTHER_WEIGHTS)):
+    for_windows, for_skips, for_joints, for_others = weights
+    scores = window_features(line) @ for_windows
+    skips = skip_features(line) @ for_skips
+    joints = for_joints * np.array([piece.cut_before for piece in line.pieces])
+    path, gain = _best_path(line.windows, scores, skips, joints)
+    if gain <= max(0.0, float(line_features(line) @ for_others)):
         return [], 0.0
     return path, gain
 
 
-def make_windows(
+def _make_windows(
     pieces: Sequence[Piece], labels: Labels, share: FloatImage, height: float
 ) -> list[Window]:
     """All windows of neighbouring pieces that have the size of a digit.
@@ -163,18 +187,14 @@ def _union(box: Box, other: Box) -> Box:
     return rows, columns
 
 
-def window_features(
-    windows: Sequence[Window],
-    pieces: Sequence[Piece],
-    height: float,
-    page_height: float,
-) -> NDArray[np.float64]:
+def window_features(line: Line) -> NDArray[np.float64]:
     """Features of windows, of shape (n_windows, n_features)."""
+    pieces, height = line.pieces, line.height
     middles = np.array([piece.box[0].start + piece.box[0].stop for piece in pieces]) / 2
     centre = np.median(middles)
     strength = np.median([piece.strength for piece in pieces])
     rows = []
-    for window in windows:
+    for window in line.windows:
         second, label = np.argsort(window.probabilities)[-2:]
         best = window.probabilities[label]
         inside = pieces[window.first : window.stop]
@@ -202,28 +222,29 @@ def window_features(
                 len({piece.component for piece in inside}) - 1.0,
                 max(0.0, abs(middle - centre) / height - 0.15),
                 # Much lower or higher than the other digits of the page.
-                min(0.0, np.log(tall / page_height / 0.6))
-                - max(0.0, np.log(tall / page_height / 1.6)),
+                min(0.0, np.log(tall / line.page_height / 0.6))
+                - max(0.0, np.log(tall / line.page_height / 1.6)),
                 min(0.0, np.log(max(p.strength for p in inside) / strength)),
             ]
         )
     return np.array(rows, dtype=np.float64)
 
 
-def skip_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]:
+def skip_features(line: Line) -> NDArray[np.float64]:
     """Features of pieces that are not part of a digit, (n_pieces, n_features)."""
-    tall, wide = np.array([lengths(piece.box) for piece in pieces]).T / height
+    tall, wide = np.array([lengths(piece.box) for piece in line.pieces]).T / line.height
     size = np.minimum(np.maximum(tall, wide), 1)
-    ones = np.ones(len(pieces))
+    ones = np.ones(len(line.pieces))
     return np.stack(
         [ones, size, np.minimum(tall, 1), np.maximum(tall - 1.4, 0)], axis=1
     )
 
 
-def line_features(pieces: Sequence[Piece], height: float) -> NDArray[np.float64]:
+def line_features(line: Line) -> NDArray[np.float64]:
     """Features of a line that does not consist of digits, of shape (n_features,)."""
+    height = line.height
     components: dict[int, list[Piece]] = {}
-    for piece in pieces:
+    for piece in line.pieces:
         components.setdefault(piece.component, []).append(piece)
     n_high = n_bars = 0
     for own in components.values():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._boxes import Box, Labels, Mask, bounding_box, lengths
-from skdigits.images._strokes import Strokes, median_height, stroke_width
+from skdigits.images._strokes import Strokes, stroke_width
 
 # Components of less than this length, relative to the height of the line, are specks or
 # crumbs of the stroke next to them.
@@ -49,9 +49,13 @@ class Piece:
     cut_after: float = 0.0
 
 
-def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Piece]:
-    """Pieces of the components of a chain, whose labels are changed in place."""
-    height = line_height(strokes, chain)
+def to_pieces(
+    strokes: Strokes, chain: Sequence[int], labels: Labels, height: float
+) -> list[Piece]:
+    """Pieces of the components of a chain, whose labels are changed in place.
+
+    `height` is that of the digits of the line.
+    """
     pieces: list[Piece] = []
     first = int(labels.max()) + 1  # label of the next piece
     for label in chain:
@@ -81,11 +85,6 @@ def to_pieces(strokes: Strokes, chain: Sequence[int], labels: Labels) -> list[Pi
         ]
         first += len(cuts) + 1
     return pieces
-
-
-def line_height(strokes: Strokes, chain: Sequence[int]) -> float:
-    """Height of the digits of a line."""
-    return median_height([strokes.boxes[label] for label in chain])
 
 
 def _box_of(labels: Labels, outer: Box, label: int) -> Box | None:

@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from skdigits.images._boxes import lengths, touches_border
 from skdigits.images._pieces import find_cuts, to_pieces
-from skdigits.images._strokes import find_strokes, to_chains, typical_height
+from skdigits.images._strokes import (
+    find_strokes,
+    median_height,
+    to_chains,
+    typical_height,
+)
 
 # Random ink, sparse to dense.
 masks = st.builds(
@@ -35,7 +40,8 @@ def test_pieces_keep_the_ink(mask):
     strokes = find_strokes(mask.astype("f4"), mask, pixel=np.inf)
     labels = strokes.labels.copy()
     for chain in to_chains(strokes.boxes):
-        pieces = to_pieces(strokes, chain, labels)
+        height = median_height([strokes.boxes[label] for label in chain])
+        pieces = to_pieces(strokes, chain, labels, height)
         for component in {piece.component for piece in pieces}:
             parts = [piece.label for piece in pieces if piece.component == component]
             own = np.isin(labels, parts)
