@@ -33,34 +33,24 @@ class SharedFunction:
         self, tf: Any, train: Any, signature: Any, variables: list[Any], compiled: bool
     ) -> None:
         self._tf = tf
-        traced = tf.function(train, autograph=False).get_concrete_function(*signature)
+        self._traced = tf.function(
+            train, jit_compile=compiled, autograph=False
+        ).get_concrete_function(*signature)
+        # It captures its variables. Others can take their place, by their numbers.
         numbers = {id(v.value.handle): n for n, v in enumerate(variables)}
-        # The traced function captures its variables. Here, their resources become
-        # arguments, so others can take their place.
-        captured = traced.captured_inputs
-        self._numbers = [numbers[id(c)] for c in captured if id(c) in numbers]
-
-        specs = tf.nest.flatten(signature)
-
-        def run(*tensors: Any) -> Any:
-            resources = iter(tensors[len(specs) :])
-            inputs = [next(resources) if id(c) in numbers else c for c in captured]
-            (output,) = tf.raw_ops.StatefulPartitionedCall(
-                args=[*tensors[: len(specs)], *inputs],
-                Tout=[output.dtype for output in traced.outputs],
-                f=traced,
-            )
-            return output
-
-        self._run = tf.function(
-            run, jit_compile=compiled, autograph=False
-        ).get_concrete_function(
-            *specs, *(tf.TensorSpec((), tf.resource) for _ in self._numbers)
-        )
+        self._captured = [
+            (captured, numbers.get(id(captured)))
+            for captured in self._traced.captured_inputs
+        ]
 
     def __call__(self, variables: list[Any], arguments: list[Any]) -> Any:
-        resources = [variables[number].value.handle for number in self._numbers]
-        return self._run(*self._tf.nest.flatten((arguments, resources)))
+        captured = [
+            tensor if number is None else variables[number].value.handle
+            for tensor, number in self._captured
+        ]
+        # `_call_flat` also skips checks of the arguments, which would take as long as a
+        # step of a small network.
+        return self._traced._call_flat(self._tf.nest.flatten(arguments), captured)
 
 
 # By spec, as long as they are in use.
