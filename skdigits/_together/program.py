@@ -20,7 +20,7 @@ from skdigits._training.flat_parameters import (
     apply_gradients,
     assign,
     bytes_of,
-    copy_of,
+    copies_of,
 )
 from skdigits._training.loss import cross_entropy
 from skdigits._training.shared_function import SharedFunction, shared_function
@@ -129,7 +129,7 @@ class GroupProgram:
         for optimizer, variables in self._groups(self._variables):
             optimizer.build(variables)
         self._fresh = [
-            [copy_of(v) for v in optimizer.variables] for optimizer in self._optimizers
+            copies_of(self._tf, optimizer.variables) for optimizer in self._optimizers
         ]
         self._generator = keras.random.SeedGenerator(0, name="dropout_seed")
         self._function = None
@@ -175,9 +175,9 @@ class GroupProgram:
                 unit_network, slot.offsets, widths, strict=True
             ):
                 owner[slot.row_group, slot.block, start : start + width] = slot.number
-        assign(self._variables, values)
+        assign(tf, self._variables, values)
         for optimizer, fresh in zip(self._optimizers, self._fresh, strict=True):
-            assign(optimizer.variables, fresh)
+            assign(tf, optimizer.variables, fresh)
         self._owners = [tf.constant(owner) for owner in unit_network]
 
     def _views(self, values, slot, shapes):
@@ -219,11 +219,11 @@ class GroupProgram:
         """As `arrays`, of the moving averages where the optimizer keeps them."""
         if not self.spec.optimizer.averages:
             return self.arrays(shapes)
-        current = [copy_of(variable) for variable in self._variables]
+        current = copies_of(self._tf, self._variables)
         for optimizer, variables in self._groups(self._variables):
             optimizer.finalize_variable_values(variables)
         averaged = self.arrays(shapes)
-        assign(self._variables, current)
+        assign(self._tf, self._variables, current)
         return averaged
 
     def run(self, batches, rates, alpha, smoothing, seeds):

@@ -5,7 +5,7 @@ compile, and a good part of a step of a small network. Most optimizers are eleme
 so they can update one flat vector instead.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,22 +37,21 @@ class LayerParameters:
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""
 
-    def load(self, arrays: dict[int, Array]) -> None:
-        """Set the values, given by the `id` of a variable."""
-        for variable in self.variables:
-            if id(variable) in arrays:
-                variable.assign(arrays[id(variable)])
-
     def write_model(self) -> None:
         """Copy the values to the model and its optimizer."""
 
-    def values(self) -> dict[int, Array]:
-        """Copies of all values, by the `id` of a variable."""
-        return {id(variable): copy_of(variable) for variable in self.variables}
+    def load(self, weights: Sequence[Array], of_optimizer: Sequence[Array]) -> None:
+        """Set the weights and the variables of the optimizer."""
+        assign(self._tf, self._variables, weights)
+        assign(self._tf, self.optimizer.variables, of_optimizer)
 
     def arrays(self) -> list[Array]:
         """Copies of the weights, one array per variable of the model."""
-        return [copy_of(variable) for variable in self._variables]
+        return copies_of(self._tf, self._variables)
+
+    def optimizer_arrays(self) -> list[Array]:
+        """Copies of the variables of the optimizer."""
+        return copies_of(self._tf, self.optimizer.variables)
 
     def tensors(self) -> list[Any]:
         """The weights as tensors, one per variable of the model."""
@@ -81,6 +80,7 @@ class FlatParameters:
     ) -> None:
         self._tf = tf
         self._variables = model.trainable_variables
+        self._of_model = model_optimizer.variables
         self._shapes = [tuple(variable.shape) for variable in self._variables]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         dtype = self._variables[0].dtype
@@ -88,10 +88,7 @@ class FlatParameters:
         self._joined = keras.Variable(initial, dtype=dtype, name="weights")
         self.optimizer = optimizer
         optimizer.build([self._joined])
-        self._pairs = [
-            (self._variables, self._joined),
-            *_matching_variables(model_optimizer, optimizer),
-        ]
+        self._parts = _parts_of_variables(model_optimizer, optimizer)
 
     @property
     def variables(self) -> list[Any]:
@@ -100,41 +97,39 @@ class FlatParameters:
 
     def read_model(self) -> None:
         """Copy the values from the model and its optimizer."""
-        self.load({})
-
-    def load(self, arrays: dict[int, Array]) -> None:
-        """Set the values, given by the `id` of a variable; others are the model's."""
-
-        def value_of(variable: Any) -> Array:
-            array = arrays.get(id(variable))
-            return variable.numpy() if array is None else array
-
-        for separate, joined in self._pairs:
-            if isinstance(separate, list):
-                parts = [np.ravel(value_of(variable)) for variable in separate]
-                joined.assign(np.concatenate(parts))
-            else:
-                joined.assign(value_of(separate))
+        weights = copies_of(self._tf, self._variables)
+        self.load(weights, copies_of(self._tf, self._of_model))
 
     def write_model(self) -> None:
         """Copy the values to the model and its optimizer."""
-        for variable, array in self._values():
-            variable.assign(array)
+        assign(self._tf, self._variables, self.arrays())
+        assign(self._tf, self._of_model, self.optimizer_arrays())
 
-    def values(self) -> dict[int, Array]:
-        """Copies of all values, by the `id` of a variable."""
-        return {id(variable): array for variable, array in self._values()}
-
-    def _values(self) -> Iterator[tuple[Any, Array]]:
-        for separate, joined in self._pairs:
-            if isinstance(separate, list):
-                yield from zip(separate, self._split(joined), strict=True)
-            else:
-                yield separate, copy_of(joined)
+    def load(self, weights: Sequence[Array], of_optimizer: Sequence[Array]) -> None:
+        """Set the weights and the variables of the model's optimizer."""
+        parts = ([of_optimizer[n] for n in numbers] for numbers in self._parts)
+        assign(self._tf, self.variables, map(_join, [weights, *parts]))
 
     def arrays(self) -> list[Array]:
         """Copies of the weights, one array per variable of the model."""
-        return self._split(self._joined)
+        return self._divide(*copies_of(self._tf, [self._joined]))
+
+    def optimizer_arrays(self) -> list[Array]:
+        """Copies of the variables of the model's optimizer."""
+        of_optimizer = copies_of(self._tf, self.optimizer.variables)
+        arrays: dict[int, Array] = {}
+        for numbers, array in zip(self._parts, of_optimizer, strict=True):
+            parts = [array] if len(numbers) == 1 else self._divide(array)
+            arrays |= zip(numbers, parts, strict=True)
+        return [arrays[number] for number in range(len(arrays))]
+
+    def _divide(self, joined: Array) -> list[Array]:
+        """The inverse of `_join`."""
+        parts, start = [], 0
+        for size, shape in zip(self._sizes, self._shapes, strict=True):
+            parts.append(joined[start : start + size].reshape(shape))
+            start += size
+        return parts
 
     def tensors(self) -> list[Any]:
         """The weights as tensors, one per variable of the model."""
@@ -163,33 +158,32 @@ class FlatParameters:
             start += size
         apply_gradients(tf, self.optimizer, [joined], [self._joined])
 
-    def _split(self, joined: Any) -> list[Array]:
-        parts = np.split(copy_of(joined), np.cumsum(self._sizes)[:-1])
-        return [
-            part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)
-        ]
 
+def _parts_of_variables(separate: Any, joined: Any) -> list[list[int]]:
+    """For each variable of `joined`, numbers of those of `separate` with its role.
 
-def _matching_variables(separate: Any, joined: Any) -> list[tuple[Any, Any]]:
-    """Pairs of the variables of two optimizers that have the same role."""
+    They are equal optimizers, built for several variables and for one.
+    """
     n_variables = len(separate._trainable_variables)
     # Not by type: in older Keras, optimizer variables are not of `keras.Variable`.
-    own = {id(variable) for variable in separate.variables}
-    slots = [
-        (list(value), vars(joined)[name][0])
+    number = {id(variable): n for n, variable in enumerate(separate.variables)}
+    several = {
+        id(vars(joined)[name][0]): [number.pop(id(variable)) for variable in value]
         for name, value in vars(separate).items()
         if name not in ("_trainable_variables", "_variables")
         and isinstance(value, list)
         and len(value) == n_variables
-        and all(id(item) in own for item in value)
-    ]
-    taken = {id(variable) for slot, _ in slots for variable in slot}
-    taken |= {id(variable) for _, variable in slots}
-    once = [
-        [variable for variable in optimizer.variables if id(variable) not in taken]
-        for optimizer in (separate, joined)
-    ]
-    return [*slots, *zip(*once, strict=True)]
+        and all(id(variable) in number for variable in value)
+    }
+    single = iter(number.values())
+    return [several.get(id(v)) or [next(single)] for v in joined.variables]
+
+
+def _join(arrays: Sequence[Array]) -> Array:
+    """Several arrays as one vector; a single array unchanged."""
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def apply_gradients(
@@ -209,11 +203,6 @@ def apply_gradients(
     replica.merge_call(lambda strategy: optimizer.apply(gradients, variables))
 
 
-def copy_of(variable: Any) -> Array:
-    """Copy of a variable's value; `numpy()` may return memory that training changes."""
-    return np.array(variable.numpy())
-
-
 def bytes_of(variables: Iterable[Any]) -> int:
     """Size of variables in bytes."""
     return sum(
@@ -222,7 +211,24 @@ def bytes_of(variables: Iterable[Any]) -> int:
     )
 
 
-def assign(variables: Iterable[Any], arrays: Iterable[Array]) -> None:
+# The methods of variables take three times as long as the operations, which matters in
+# `partial_fit` of a few rows.
+
+
+def copies_of(tf: Any, variables: Iterable[Any]) -> list[Array]:
+    """Copies of the values of variables."""
+    handles = ((variable.value.handle, variable.value.dtype) for variable in variables)
+    tensors = (tf.raw_ops.ReadVariableOp(resource=h, dtype=d) for h, d in handles)
+    # `numpy` may return memory that training changes.
+    return [np.array(tensor.numpy()) for tensor in tensors]
+
+
+def assign(tf: Any, variables: Iterable[Any], arrays: Iterable[Array]) -> None:
     """Assign one array to each variable."""
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+        own = variable.value
+        tf.raw_ops.AssignVariableOp(
+            resource=own.handle,
+            value=np.asarray(array, own.dtype.as_numpy_dtype),
+            validate_shape=True,
+        )

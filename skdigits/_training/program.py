@@ -26,7 +26,7 @@ from skdigits._training.flat_parameters import (
     LayerParameters,
     assign,
     bytes_of,
-    copy_of,
+    copies_of,
 )
 from skdigits._training.loss import cross_entropy
 from skdigits._training.shared_function import SharedFunction, shared_function
@@ -111,9 +111,12 @@ class TrainingProgram:
             self._weights = LayerParameters(self._tf, self.model, self.optimizer)
         self._model_is_behind = False
         self._variables = layer_variables(keras, self.model)
+        # The others are moving averages of batch normalisation.
+        self._is_trained = [variable.trainable for variable in self._variables]
+        self._moving = [v for v in self._variables if not v.trainable]
         # All variables that the program updates.
         self._updated = [*self.model.variables, *self._weights.variables]
-        self._fresh_optimizer = [copy_of(v) for v in self.optimizer.variables]
+        self._fresh_optimizer = copies_of(self._tf, self.optimizer.variables)
         layers = self.model.layers
         self._seeds = [
             layer.seed_generator.state
@@ -147,34 +150,28 @@ class TrainingProgram:
         self, arrays: list[Array], optimizer_arrays: list[Array] | None = None
     ) -> None:
         """Set the weights, and the optimizer's variables or their initial values."""
-        trainable = {id(variable) for variable in self.model.trainable_variables}
-        values = {}
-        for variable, array in zip(self._variables, arrays, strict=True):
-            if id(variable) in trainable:
-                values[id(variable)] = array
-            else:
-                variable.assign(array)
+        pairs = list(zip(arrays, self._is_trained, strict=True))
+        weights = [array for array, is_trained in pairs if is_trained]
+        moving = [array for array, is_trained in pairs if not is_trained]
+        assign(self._tf, self._moving, moving)
         if optimizer_arrays is None:
-            optimizer_arrays = self._fresh_optimizer_arrays(values)
-        of_optimizer = map(id, self.optimizer.variables)
-        values |= zip(of_optimizer, optimizer_arrays, strict=True)
-        self._weights.load(values)
+            optimizer_arrays = self._fresh_optimizer_arrays(weights)
+        self._weights.load(weights, optimizer_arrays)
         self._model_is_behind = True
         self.model.stop_training = False
 
-    def _fresh_optimizer_arrays(self, weights: dict[int, Array]) -> list[Array]:
+    def _fresh_optimizer_arrays(self, weights: list[Array]) -> list[Array]:
         if self.spec.optimizer.elementwise:
             return self._fresh_optimizer
         # Its initial values may depend on the weights, as in ScheduleFreeAdamW.
-        self._weights.load(weights)
+        assign(self._tf, self.model.trainable_variables, weights)
         optimizer = self.spec.optimizer.build()
         optimizer.build(self.model.trainable_variables)
-        return [copy_of(variable) for variable in optimizer.variables]
+        return copies_of(self._tf, optimizer.variables)
 
     def takes_state(self, arrays: list[Array]) -> bool:
         """Whether the variables of its optimizer have the shapes of `arrays`."""
-        shapes = [tuple(variable.shape) for variable in self.optimizer.variables]
-        return shapes == [array.shape for array in arrays]
+        return [a.shape for a in self._fresh_optimizer] == [a.shape for a in arrays]
 
     def update_model(self) -> None:
         """Bring the model and its optimizer up to date."""
@@ -185,20 +182,16 @@ class TrainingProgram:
     def arrays(self) -> list[Array]:
         """Copies of the weights, as layer arrays."""
         if not self._model_is_behind:
-            return [copy_of(variable) for variable in self._variables]
-        trainable = map(id, self.model.trainable_variables)
-        trained = dict(zip(trainable, self._weights.arrays(), strict=True))
-        return [
-            trained[id(variable)] if id(variable) in trained else copy_of(variable)
-            for variable in self._variables
-        ]
+            return copies_of(self._tf, self._variables)
+        weights = iter(self._weights.arrays())
+        moving = iter(copies_of(self._tf, self._moving))
+        return [next(weights if trained else moving) for trained in self._is_trained]
 
     def optimizer_arrays(self) -> list[Array]:
         """Copies of the optimizer's variables."""
         if not self._model_is_behind:
-            return [copy_of(variable) for variable in self.optimizer.variables]
-        values = self._weights.values()
-        return [values[id(variable)] for variable in self.optimizer.variables]
+            return copies_of(self._tf, self.optimizer.variables)
+        return self._weights.optimizer_arrays()
 
     def average_weights(self) -> None:
         """Replace the weights by their moving average where the optimizer keeps it."""
@@ -213,7 +206,7 @@ class TrainingProgram:
             return current
         self.average_weights()
         averaged = self.arrays()
-        assign(self._variables, current)
+        assign(self._tf, self._variables, current)
         return averaged
 
     @property
@@ -260,7 +253,7 @@ class TrainingProgram:
             `counts_hits` also of its accuracy.
         """
         if batches.start == 0:
-            assign(self._seeds, seeds)
+            assign(self._tf, self._seeds, seeds)
         n_per_epoch = len(batches.n_in_batch)
         n_steps = batches.n_epochs * n_per_epoch
         steps = np.zeros((len(batches.index), 2))
