@@ -37,14 +37,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+@functools.cache
 def _lost_its_threads() -> bool:
     """Whether this process was forked from one that had started TensorFlow.
 
-    `_note_fork` is not called if the fork came before skdigits was imported. TensorFlow
-    keeps threads from its start on, and a fork copies only the calling thread. So if
-    this process has no threads but those of Python, TensorFlow was started before the
-    fork. It can be detected on Linux only, and not if another library has started
-    threads since.
+    `_note_fork` is called for later forks, but not if the fork came before skdigits was
+    imported. TensorFlow keeps threads from its start on, and a fork copies only the
+    calling thread. So if this process has no threads but those of Python, TensorFlow
+    was started before the fork. It can be detected on Linux only, and not if another
+    library has started threads since.
     """
     context = sys.modules.get("tensorflow.python.eager.context")
     context = getattr(context, "_context", None)

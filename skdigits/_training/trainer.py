@@ -228,8 +228,10 @@ def train(
     )
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
-        program.set_learning_rate(rate)
-        return _NetworkTrainer(member, loader, program, reporter, stopped).train()
+        if params.callbacks:  # which may read it; each step sets it too
+            program.set_learning_rate(rate)
+        trainer = _NetworkTrainer(member, loader, program, keras, reporter, stopped)
+        return trainer.train()
 
 
 def _optimizer_state(
@@ -282,6 +284,7 @@ class _NetworkTrainer(Trainer):
         member: Member,
         loader: DataLoader,
         program: TrainingProgram,
+        keras: Any,
         reporter: EpochReporter | None,
         stopped: threading.Event | None,
     ) -> None:
@@ -289,8 +292,7 @@ class _NetworkTrainer(Trainer):
         self.state = member.state
         self.params = member.task.params
         self.reporter = reporter
-        self.last_rate = program.learning_rate
-        self.callbacks = load_keras().callbacks.CallbackList(
+        self.callbacks = keras.callbacks.CallbackList(
             list(self.params.callbacks or ()),
             model=program.model,
             epochs=self.state.max_iter,
@@ -307,6 +309,7 @@ class _NetworkTrainer(Trainer):
             try:
                 if self.callbacks.callbacks:
                     self.program.update_model()
+                    self.last_rate = self.program.learning_rate
                 self.callbacks.on_train_begin()
                 with _progress_bar(self.params.verbose, self.state.max_iter) as show:
                     self.show = show
@@ -356,21 +359,22 @@ class _NetworkTrainer(Trainer):
 
     def _result(self) -> TrainingResult:
         program = self.program
-        unaveraged = program.arrays()
+        resumed_from = program.arrays()
         optimizer = None
         if self.params.warm_start or self.state.incremental:
             optimizer = program.optimizer_arrays()
         program.average_weights()
-        kept = averaged = program.arrays()
+        kept = program.arrays()
         if self.callbacks.callbacks:
+            averaged = kept
             program.update_model()
             self.callbacks.on_train_end()
             kept = program.arrays()
-        touched = any(
-            not np.array_equal(a, b, equal_nan=True)
-            for a, b in zip(kept, averaged, strict=True)
-        )
-        resumed_from = kept if touched else unaveraged
+            if any(
+                not np.array_equal(a, b, equal_nan=True)
+                for a, b in zip(kept, averaged, strict=True)
+            ):
+                resumed_from = kept
         label = program.spec.optimizer.label
         return self.state.finish(kept, resumed_from, optimizer, label)
 

@@ -144,8 +144,10 @@ class TrainerState:
 
     def dropout_seeds(self) -> Array:
         """Seed of each dropout layer in the next epoch, (n_dropouts, 2)."""
-        rng = random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
         n_dropouts = np.count_nonzero(self.task.network.dropout)
+        if not n_dropouts:
+            return np.empty((0, 2), dtype=np.uint32)
+        rng = random_stream(self.task.checkpoint.seed, DROPOUT, len(self.loss_curve))
         return rng.integers(2**32, size=(n_dropouts, 2), dtype=np.uint32)
 
     def distortions(self, n_epochs: int) -> Iterator[tuple[np.random.Generator, float]]:
