@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._fitting import (
@@ -44,6 +45,7 @@ from skdigits._sklearn_compat import (
     begin_fit,
     end_fit,
     has_callbacks,
+    validate_parameter_constraints,
 )
 from skdigits._together.backend import train
 from skdigits._training.task import TrainingResult, TrainingTask
@@ -52,6 +54,7 @@ from skdigits._validation import (
     check_classes,
     check_dropout,
     check_images,
+    check_known,
     check_labels,
     check_training_data,
 )
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@cache
 def _defaults(estimator_type: type) -> dict[str, Any]:
     """Default values of the parameters of an estimator."""
     parameters = signature(estimator_type).parameters.values()
@@ -454,8 +458,19 @@ class DigitMLPClassifier(
     # Training
 
     def _validate_params(self) -> None:
+        # The defaults are valid. Checking them too would take a tenth of the time of
+        # `partial_fit` of one row.
+        defaults = _defaults(type(self))
+        params = {
+            name: value
+            for name, value in vars(self).items()
+            if name in self._parameter_constraints
+            and not (name in defaults and value is defaults[name])
+        }
         try:
-            super()._validate_params()
+            validate_parameter_constraints(
+                self._parameter_constraints, params, caller_name=type(self).__name__
+            )
         except ValueError as error:
             advice = advice_on_values(self.get_params(deep=False))
             if not advice:
@@ -625,13 +640,7 @@ class DigitMLPClassifier(
         X, y, weight = check_training_data(
             working_copy, X, y, sample_weight, reset=not resuming
         )
-        unknown = np.setdiff1d(y, working_copy.classes_)
-        if unknown.size:
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`: {unknown}. Expected labels "
-                f"out of {working_copy.classes_}. Name all of them in `classes` in the "
-                "first call to partial_fit."
-            )
+        check_known(y, working_copy.classes_)
         task = make_task(working_copy, X, y, weight, resuming)
         working_copy._finish_fit(task, train(task, incremental=True), keep_state=True)
         self._commit(working_copy)
@@ -666,6 +675,7 @@ class DigitMLPClassifier(
         X, y, weight = check_training_data(
             self, X, y, sample_weight, reset=not resuming
         )
+        check_classification_targets(y)
         classes = np.unique(y)
         if not resuming:
             self.classes_ = classes

@@ -182,8 +182,6 @@ def check_training_data(
 ) -> tuple[Any, Any, Any]:
     """Validate the rows, labels and weights of a training set."""
     X, y = check_images(estimator, X, y, reset=reset)
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
@@ -194,6 +192,18 @@ def check_training_data(
         )
     _check_scale(estimator, X)
     return X, y, weight
+
+
+def check_known(y: Any, classes: Any) -> None:
+    """Raise if labels are not among those of the first call of `partial_fit`."""
+    unknown = np.setdiff1d(y, classes)
+    if unknown.size:
+        check_classification_targets(y)
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`: {unknown}. Expected labels out "
+            f"of {classes}. Name all of them in `classes` in the first call to "
+            "partial_fit."
+        )
 
 
 def _check_scale(estimator: Any, X: Any) -> None:
