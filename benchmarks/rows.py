@@ -417,6 +417,13 @@ ROWS = {
         {"MLPClassifier": 1},
         settings={"n_rows": 60_000},
     ),
+    "partial-fit": Row(
+        "Partial fit of one image",
+        "`partial_fit` on one row, after the first call",
+        ["skdigits", "MLPClassifier"],
+        alternating("partial_fit"),
+        {"MLPClassifier": 0.5},
+    ),
     "load": Row(
         "Loading a saved classifier",
         "a fresh process that loads a saved classifier and predicts one row",

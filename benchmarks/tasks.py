@@ -141,6 +141,18 @@ def predict(peer, *, n_rows):
     return {"seconds": float(np.median(seconds))}
 
 
+def partial_fit(peer, *, n_calls=200):
+    """`partial_fit` on one row; the median of several calls after the first."""
+    X, y = data.reference_job()
+    estimator = MAKERS[peer]()
+    estimator.partial_fit(X[:1], y[:1], classes=np.unique(y))
+    seconds = [
+        _timed(lambda row=row: estimator.partial_fit(X[row], y[row]))[1]
+        for row in (slice(n, n + 1) for n in range(1, n_calls))
+    ]
+    return {"seconds": float(np.median(seconds))}
+
+
 def save(peer, *, path):
     """Save a fitted estimator in the format that the file's suffix names."""
     estimator = _fitted(peer)
