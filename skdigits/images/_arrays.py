@@ -32,10 +32,12 @@ def from_array(source: Any) -> FloatImage:
     if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
         raise too_large(f"an array of shape {pixels.shape}")
     _check_values(pixels)
+    white = np.float32(np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1)
     grey = np.empty(pixels.shape[:2], dtype=np.float32)
     for start in range(0, len(grey), _ROWS):
         rows = slice(start, start + _ROWS)
-        grey[rows] = _to_grey(_as_floats(pixels[rows]).reshape(*grey[rows].shape, -1))
+        floats = pixels[rows].astype(np.float32) / white
+        grey[rows] = _to_grey(floats.reshape(*grey[rows].shape, -1))
     return grey
 
 
@@ -101,12 +103,6 @@ def _check_values(pixels: NDArray[Any]) -> None:
                 "np.nan_to_num(image, nan=1, posinf=1, neginf=0)."
             )
         )
-
-
-def _as_floats(pixels: NDArray[Any]) -> FloatImage:
-    if pixels.dtype.kind == "u":
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    return pixels.astype(np.float32)
 
 
 def too_large(got: str) -> ImageTooLargeError:

@@ -26,6 +26,7 @@ _MAX_BYTES = 8 * MAX_PIXELS
 # others are rarely used and tested.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _FORMATS_IN_WORDS = "JPEG, PNG, TIFF, BMP, GIF, WebP, PBM, PGM, PPM or HEIC"
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 # The EXIF tag for the orientation, and its values that swap width and height.
 _ORIENTATION = 0x0112
@@ -76,26 +77,34 @@ def load_image(source: ImageLike) -> FloatImage:
     array([[0., 1.],
            [1., 0.]], dtype=float32)
     """
-    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
-        return _from_file(source)[0]
-    if hasattr(source, "getbands") and hasattr(source, "convert"):
-        return _from_pillow(source)[0]
-    return from_array(source)
+    return load_page(source)[0]
 
 
-def load_page(source: ImageLike, max_pixels: int) -> tuple[FloatImage, tuple[int, int]]:
+def load_page(
+    source: ImageLike, max_pixels: int | None = None
+) -> tuple[FloatImage, tuple[int, int]]:
     """Load an image, a large JPEG at a lower resolution to save time and memory.
 
     `max_pixels` of the longer side suffice. Returns grey levels as `load_image`, or
     with fewer pixels, and the shape of the original image, EXIF orientation applied.
     """
-    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
-        return _from_file(source, max_pixels)
-    grey = load_image(source)
+    if isinstance(source, str | os.PathLike):
+        with _open(source) as file:
+            return _from_file(file, source, max_pixels)
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        name = name if isinstance(name, str | os.PathLike) else "The image"
+        return _from_file(source, name, max_pixels)
+    if hasattr(source, "getbands") and hasattr(source, "convert"):
+        return _from_pillow(source)
+    grey = from_array(source)
     return grey, (grey.shape[0], grey.shape[1])
 
 
-def _import_pillow() -> Any:
+def _from_file(
+    source: Any, name: Path, max_pixels: int | None
+) -> tuple[FloatImage, tuple[int, int]]:
+    """`load_page` for files."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -103,25 +112,10 @@ def _import_pillow() -> Any:
             "Reading image files needs Pillow. Install it with `pip install pillow`; "
             "it is also part of the extra `images` of skdigits."
         ) from error
-    return Image
-
-
-def _from_file(
-    source: Any, max_pixels: int | None = None
-) -> tuple[FloatImage, tuple[int, int]]:
-    """`load_page` for files; at full resolution if `max_pixels` is None."""
-    Image = _import_pillow()
-    if hasattr(source, "read"):
-        name = getattr(source, "name", None)
-        name = name if isinstance(name, str | os.PathLike) else "The image"
-        file = _in_memory(source, name)
-    else:
-        name = source
-        with _open(source) as opened:
-            file = _in_memory(opened, name)
+    file = _in_memory(source, name)
     start = file.read(12)
     file.seek(0)
-    if _is_heic(start):
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
         return _from_pillow(_open_heic(file, name), name)
     try:
         image = Image.open(file, formats=_FORMATS)
@@ -180,12 +174,6 @@ def _read(source: Any, name: Path) -> bytes:
     return bytes(chunk)
 
 
-def _is_heic(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of a HEIC image."""
-    brands = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-    return start[4:8] == b"ftyp" and start[8:12] in brands
-
-
 def _open_heic(source: io.BytesIO, name: Path) -> Any:
     try:
         import pillow_heif
@@ -208,9 +196,7 @@ def _damaged(name: Path) -> ImageError:
 
 
 def _from_pillow(
-    image: Any,
-    name: Path = "The image",
-    max_pixels: int | None = None,
+    image: Any, name: Path = "The image", max_pixels: int | None = None
 ) -> tuple[FloatImage, tuple[int, int]]:
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -245,7 +231,6 @@ def _pixels(image: Any) -> NDArray[Any]:
         return pixels.astype(np.uint16)
     if image.mode == "F":
         return np.asarray(image)
-    transparent = "A" in image.getbands() or "a" in image.getbands()
-    if transparent or "transparency" in image.info:
+    if image.has_transparency_data:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
