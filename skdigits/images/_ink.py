@@ -21,7 +21,7 @@ _MIN_WORKING_SIDE = 130
 _SMOOTHING = (1 / 2000, 1 / 600)
 _MAX_MIN_INK = 0.15
 
-# Weak ink is kept where it is connected to strong ink, down to this share.
+# Weak ink has at least this share of the minimum of strong ink.
 _WEAK = 0.5
 
 # In an image of a single digit, where full ink is 1, less ink is blur.
@@ -39,7 +39,11 @@ def ink_of_page(grey: FloatImage, *, invert: bool = False) -> tuple[FloatImage, 
         ink, min_ink = divide_by_paper(grey, background, smoothing)
         if np.median(min_ink) <= _MAX_MIN_INK:
             break
-    return _without_lines(np.clip(ink, 0, 1), _hysteresis(ink, min_ink))
+    # Weak ink counts where it is connected to strong ink.
+    mask: Mask = ndimage.binary_propagation(
+        ink > min_ink, EIGHT_NEIGHBOURS, mask=ink > _WEAK * min_ink
+    )
+    return _without_lines(np.clip(ink, 0, 1), mask)
 
 
 def ink_of_few(grey: FloatImage) -> tuple[FloatImage, Mask]:
@@ -62,16 +66,6 @@ def to_working_size(
     longer = max(image.shape)
     scale = max(1, min_pixels / longer, _MIN_WORKING_SIDE / min(image.shape))
     return rescale(image, min(scale, MAX_WORKING_PIXELS / longer))
-
-
-def _hysteresis(ink: FloatImage, min_ink: FloatImage) -> Mask:
-    """Ink above the threshold, and the weaker ink that is connected to it."""
-    labels, number = ndimage.label(ink > _WEAK * min_ink, EIGHT_NEIGHBOURS)
-    strong = np.zeros(number + 1, dtype=bool)
-    strong[labels[ink > min_ink]] = True
-    strong[0] = False
-    mask: Mask = strong[labels]
-    return mask
 
 
 def _without_lines(ink: FloatImage, mask: Mask) -> tuple[FloatImage, Mask]:

@@ -231,7 +231,9 @@ def place(ink: FloatImage, size: int) -> NDArray[np.uint8]:
     placed = np.zeros((size, size), dtype=np.uint8)
     top, left = (
         min(max(int(np.floor(size / 2 - centre + 0.5)), 0), size - length)
-        for centre, length in zip(_centre_of_mass(digit), digit.shape, strict=True)
+        for centre, length in zip(
+            ndimage.center_of_mass(digit), digit.shape, strict=True
+        )
     )
     placed[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
     return placed
@@ -239,15 +241,6 @@ def place(ink: FloatImage, size: int) -> NDArray[np.uint8]:
 
 def _to_uint8(ink: FloatImage) -> NDArray[np.uint8]:
     return np.rint(255 * ink).astype(np.uint8)
-
-
-def _centre_of_mass(digit: NDArray[np.uint8] | FloatImage) -> list[float]:
-    """Row and column of the centre of mass."""
-    centres = []
-    for axis, length in enumerate(digit.shape):
-        mass = digit.sum(1 - axis, dtype=np.float64)
-        centres.append(mass @ np.arange(length) / mass.sum())
-    return centres
 
 
 def _near(mask: Mask) -> Mask:
@@ -299,7 +292,8 @@ def _is_normalized(ink: FloatImage, size: int, box_size: int) -> bool:
     cut = any(side.stop == size for side in box)
     if longer != box_size and not (cut and longer == box_size - 1):
         return False
-    return all(abs(centre - size / 2) < 0.501 for centre in _centre_of_mass(ink))
+    centres = ndimage.center_of_mass(ink)
+    return all(abs(centre - size / 2) < 0.501 for centre in centres)
 
 
 def _has_format(mask: Mask, share: float) -> bool:

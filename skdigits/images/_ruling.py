@@ -163,16 +163,13 @@ def _joins(line: _Line, crossed: Mask) -> bool:
     return full and any(ends) and all(map(any, zip(ends, borders, strict=True)))
 
 
-def _run_lengths(mask: Mask) -> NDArray[np.int32]:
+def _run_lengths(mask: Mask) -> NDArray[np.intp]:
     """Length of the vertical run of ink that contains each pixel, 0 for paper."""
-    padded = np.zeros((mask.shape[0] + 2, mask.shape[1]), dtype=np.int8)
-    padded[1:-1] = mask
-    steps = np.diff(padded, axis=0).T
-    starts, stops = np.argwhere(steps == 1), np.argwhere(steps == -1)
-    lengths = stops[:, 1] - starts[:, 1]
-    runs = np.zeros(mask.T.shape, dtype=np.int32)
-    runs[mask.T] = np.repeat(lengths, lengths)
-    return runs.T
+    labels, _ = ndimage.label(mask, [[0, 1, 0]] * 3)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    runs: NDArray[np.intp] = sizes[labels]
+    return runs
 
 
 def _pieces(
