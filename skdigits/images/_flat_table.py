@@ -40,12 +40,17 @@ class FlatTable:
     columns: NDArray[np.float64]
 
 
-def flatten(grey: FloatImage, crossings: Points) -> FlatTable:
-    """Straighten the cells between the crossings of a grid, and remove its lines."""
-    steps = [
+def cell_sides(crossings: Points) -> list[NDArray[np.float64]]:
+    """The mean heights of the rows of a grid, and the mean widths of its columns."""
+    return [
         np.linalg.norm(np.diff(crossings, axis=axis), axis=-1).mean(1 - axis)
         for axis in (0, 1)
     ]
+
+
+def flatten(grey: FloatImage, crossings: Points) -> FlatTable:
+    """Straighten the cells between the crossings of a grid, and remove its lines."""
+    steps = cell_sides(crossings)
     usual = float(min(map(np.median, steps)))
     scale = max(1.0, _MIN_CELL / usual)
     scale = min(scale, _MAX_PAGE / max(step.sum() for step in steps))

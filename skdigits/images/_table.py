@@ -126,8 +126,8 @@ def _read(
     With `all_or_none`, all digits are unsure if some are as uncertain as those of
     another ink.
     """
-    grid, corners = found.grid, found.corners()
-    cells = find_cell_digits(flatten(found.grey, grid.crossings()), grid.merged())
+    corners = found.corners
+    cells = find_cell_digits(flatten(found.grey, found.crossings), found.merged)
     images = [digit.image for ink in cells.flat for digit in ink.digits]
     labels, probabilities = classify(images, estimator)
     if all_or_none and not are_readable(probabilities):
@@ -143,7 +143,7 @@ def _read(
             )
             for (row, column), ink in np.ndenumerate(cells)
         ],
-        grid.shape,
+        cells.shape,
         found.shape,
         found.preview,
     )

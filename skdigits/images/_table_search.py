@@ -1,14 +1,13 @@
 """Find the tables on an image, at the resolution that their cells need."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.images._boxes import Box, FloatImage
 from skdigits.images._errors import GridNotFoundError, TableShapeError
+from skdigits.images._flat_table import cell_sides
 from skdigits.images._grid import Grid
 from skdigits.images._grid_search import find_grids, line_ink
 from skdigits.images._ink import MAX_WORKING_PIXELS, to_working_size
@@ -16,6 +15,7 @@ from skdigits.images._loading import ImageLike, load_image, load_page
 from skdigits.images._preview import to_preview
 from skdigits.images._reading_order import to_rows
 from skdigits.images._rectify import Points
+from skdigits.images._resampling import shrink
 
 # Minimum number of pixels of the longer side, to which images are enlarged.
 _MIN_WORKING_PIXELS = 900
@@ -24,31 +24,26 @@ _MIN_WORKING_PIXELS = 900
 # pixels. The second search is for faint lines, and the third for broken ones.
 _SEARCHES = (1.0, 4), (0.5, 4), (1.0, 20)
 
-# A grid with smaller cells than this number of pixels is searched for again on a part
-# of the original image, if that has more pixels by the factor. The part has this margin
-# around the grid, as a part of its longer side.
-_MIN_CELL, _MIN_FACTOR, _MARGIN = 48, 1.2, 0.1
+# Cells that are smaller than the first number of pixels are read on an image on which
+# they have the second, if the original image is larger by the factor.
+_MIN_CELL, _ENLARGED_CELL, _MIN_FACTOR = 48, 96, 1.2
 
 
 @dataclass(frozen=True, eq=False)
 class FoundTable:
-    """A grid and the part of an image in which it was found.
+    """A grid, on an image that has been resized so that its cells are legible.
 
-    `grey` is that part, resized, and the grid is in pixels of it. `start` is its row
-    and column in the original image, `scale` the pixels of the original image per pixel
-    of the part, `shape` that of the original image, and `preview` a copy of it.
+    `crossings` are in pixels of this image, `grey`, and `corners` the same points in
+    pixels of the original image, which has a `shape`. `merged` are the blocks of merged
+    cells, and `preview` is a small copy of the image.
     """
 
     grey: FloatImage
-    grid: Grid
-    start: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    crossings: Points
+    corners: Points
+    merged: list[tuple[slice, slice]]
     shape: tuple[int, int]
     preview: NDArray[np.uint8]
-
-    def corners(self) -> Points:
-        """Crossings in pixels of the original image, as `Grid.crossings`."""
-        return self.start + (self.grid.crossings() + 0.5) * self.scale - 0.5
 
 
 def find_tables(
@@ -57,37 +52,27 @@ def find_tables(
     """Find the largest table, or all, with two cells or the given shape."""
     grey, original = load_page(image, MAX_WORKING_PIXELS)
     grey = to_working_size(grey, _MIN_WORKING_PIXELS)
-    place = np.zeros(2), np.divide(original, grey.shape), original, to_preview(grey)
-    found = [FoundTable(grey, grid, *place) for grid in _find(grey, shape, tables)]
-    if hasattr(image, "seekable") and not image.seekable():
-        return found
-    # All tables share the original image, which is loaded if one of them needs it.
-    load = cache(lambda: load_image(image))
-    return [_magnify(table, load, shape) for table in found]
-
-
-def _magnify(
-    found: FoundTable, load: Callable[[], FloatImage], shape: tuple[int, int] | None
-) -> FoundTable:
-    """The table as it is found on a part of the original image, if cells are small."""
-    crossings = found.grid.crossings()
-    sides = [np.linalg.norm(np.diff(crossings, axis=k), axis=-1) for k in (0, 1)]
-    lacks_pixels = min(map(np.median, sides)) < _MIN_CELL
-    if not (lacks_pixels and found.scale.min() > _MIN_FACTOR):
-        return found
-    corners = found.corners()
-    first, last = corners.min((0, 1)), corners.max((0, 1))
-    margin = _MARGIN * (last - first).max()
-    start = np.maximum(0, first - margin).astype(int)
-    stop = (last + margin).astype(int)
-    part = load()[start[0] : stop[0], start[1] : stop[1]]
-    grey = to_working_size(part, _MIN_WORKING_PIXELS)
-    try:
-        grid = _find(grey, shape, "largest")[0]
-    except (GridNotFoundError, TableShapeError):
-        return found
-    scale = np.divide(part.shape, grey.shape)
-    return FoundTable(grey, grid, start, scale, found.shape, found.preview)
+    preview = to_preview(grey)
+    grids = _find(grey, shape, tables)
+    places = [(grid.crossings() + 0.5) / grey.shape for grid in grids]
+    cell = min(
+        np.median(sides) for grid in grids for sides in cell_sides(grid.crossings())
+    )
+    factor = min(_ENLARGED_CELL / cell, max(original) / max(grey.shape))
+    can_reload = not hasattr(image, "seekable") or image.seekable()
+    if cell < _MIN_CELL and factor > _MIN_FACTOR and can_reload:
+        grey = shrink(load_image(image), round(factor * max(grey.shape)))
+    return [
+        FoundTable(
+            grey,
+            place * grey.shape - 0.5,
+            place * original - 0.5,
+            grid.merged(),
+            original,
+            preview,
+        )
+        for grid, place in zip(grids, places, strict=True)
+    ]
 
 
 def _find(grey: FloatImage, shape: tuple[int, int] | None, tables: str) -> list[Grid]:
