@@ -1,7 +1,6 @@
 """Read the digits of a page: find them and classify them."""
 
 from collections.abc import Sequence
-from math import isqrt
 from numbers import Real
 from typing import Any, Literal
 
@@ -152,14 +151,6 @@ def are_readable(probabilities: NDArray[Any]) -> bool:
     )
 
 
-def check_min_confidence(min_confidence: Any) -> None:
-    """Raise `ValueError` unless `min_confidence` is a number in [0, 1]."""
-    if not (isinstance(min_confidence, Real) and 0 <= float(min_confidence) <= 1):
-        raise ValueError(
-            f"min_confidence must be in [0, 1]. Got {min_confidence!r} instead."
-        )
-
-
 def to_min_confidence(
     min_confidence: Any, max_error: Any, estimator: Any, default: float = MIN_CONFIDENCE
 ) -> float:
@@ -168,9 +159,12 @@ def to_min_confidence(
     Raises `ValueError` if they are invalid or exclude each other.
     """
     if max_error is None:
-        min_confidence = default if min_confidence is None else min_confidence
-        check_min_confidence(min_confidence)
-        return float(min_confidence)
+        level = default if min_confidence is None else min_confidence
+        if not (isinstance(level, Real) and 0 <= float(level) <= 1):
+            raise ValueError(
+                f"min_confidence must be in [0, 1]. Got {level!r} instead."
+            )
+        return float(level)
     if min_confidence is not None or estimator is not None:
         name = "estimator" if min_confidence is None else "min_confidence"
         raise ValueError(
@@ -192,14 +186,12 @@ def classify(
     images: Sequence[NDArray[np.uint8]], estimator: Any = None
 ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
     """Most probable class and probabilities of images in the format of MNIST."""
-    side = 28
-    if estimator is None:
-        estimator = digit_network()
-    else:
-        side = image_side(estimator)
+    side = 28 if estimator is None else image_side(estimator)
+    estimator = digit_network() if estimator is None else estimator
     if not len(images):
         return np.empty(0, dtype=object), np.empty((0, len(estimator.classes_)))
-    P = estimator.predict_proba(_central_pixels(np.stack(images), side))
+    inner = slice((28 - side) // 2, (28 + side) // 2)
+    P = estimator.predict_proba(np.stack(images)[:, inner, inner].reshape(-1, side**2))
     return np.asarray(estimator.classes_)[P.argmax(axis=1)], P
 
 
@@ -218,18 +210,10 @@ def image_side(estimator: Any) -> int:
         )
     check_is_fitted(estimator)
     n_features = estimator.n_features_in_
-    side = isqrt(n_features)
-    if side**2 != n_features or side not in (20, 28):
+    if n_features not in (400, 784):
         raise ValueError(
             "The estimator must take images of 28 x 28 or 20 x 20 pixels: 784 or 400 "
             f"features. Got an estimator fitted on {n_features} features. Fit it on "
             "digits from skdigits.images.normalize_digit of one of these sizes."
         )
-    return side
-
-
-def _central_pixels(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The central `side` x `side` pixels of images, one row per image."""
-    start = (images.shape[1] - side) // 2
-    central = images[:, start : start + side, start : start + side]
-    return central.reshape(len(images), -1)
+    return 20 if n_features == 400 else 28

@@ -199,14 +199,11 @@ def _merge(
     lines = []
     while parts:
         line = parts.pop()
-        following = [part for part in parts if _continues(part, line, longer)]
-        while following:
-            parts = [part for part in parts if part not in following]
-            all_parts = [line, *following]
-            rows = np.concatenate([part.rows for part in all_parts])
-            columns = np.concatenate([part.columns for part in all_parts])
+        while more := [part for part in parts if _continues(part, line, longer)]:
+            parts = [part for part in parts if part not in more]
+            rows = np.concatenate([part.rows for part in (line, *more)])
+            columns = np.concatenate([part.columns for part in (line, *more)])
             line = _fit(rows, columns, width, longer)
-            following = [part for part in parts if _continues(part, line, longer)]
         lines.append(line)
     return lines
 
