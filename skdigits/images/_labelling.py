@@ -1,6 +1,7 @@
 """Label the digits of a page whose text is known."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -85,31 +86,28 @@ def label_digits(
 
 def _align(digits: Sequence[DigitReading], labels: str) -> list[_Pair]:
     """Pairs of a digit and its label, with None for a gap, of the lowest total cost."""
-    n, m = len(digits), len(labels)
     columns = np.array(list(labels), dtype=np.int64)
-    P = np.reshape([digit.probabilities[columns] for digit in digits], (n, m))
-    cost = np.minimum(-100 * np.log(np.maximum(P, 1e-9)), _MAX_COST).astype(int)
-    total = np.empty((n + 1, m + 1), dtype=int)
-    total[:, 0], total[0] = _GAP * np.arange(n + 1), _GAP * np.arange(m + 1)
-    for i in range(n):
-        for j in range(m):
-            total[i + 1, j + 1] = min(
-                total[i, j] + cost[i, j],
-                total[i, j + 1] + _GAP,
-                total[i + 1, j] + _GAP,
-            )
+    P = np.reshape([d.probabilities[columns] for d in digits], (-1, len(labels)))
+    costs = np.minimum(-100 * np.log(np.maximum(P, 1e-9)), _MAX_COST).astype(int)
+    costs = np.pad(costs, ((1, 0), (1, 0)))
+    # Lowest cost of the first i digits and j labels, and where it comes from.
+    total = {(0, 0): 0}
+    before = {}
+    for i, j in np.ndindex(costs.shape):
+        steps = {(i - 1, j): _GAP, (i - 1, j - 1): costs[i, j], (i, j - 1): _GAP}
+        options = [
+            (total[place] + cost, place)
+            for place, cost in steps.items()
+            if place in total
+        ]
+        if options:
+            total[i, j], before[i, j] = min(options, key=itemgetter(0))
     pairs: list[_Pair] = []
-    i, j = n, m
+    i, j = len(digits), len(labels)
     while i or j:
-        if i and total[i, j] == total[i - 1, j] + _GAP:
-            i -= 1
-            pairs.append((digits[i], None))
-        elif i and j and total[i, j] == total[i - 1, j - 1] + cost[i - 1, j - 1]:
-            i, j = i - 1, j - 1
-            pairs.append((digits[i], labels[j]))
-        else:
-            j -= 1
-            pairs.append((None, labels[j]))
+        k, m = before[i, j]
+        pairs.append((digits[k] if k < i else None, labels[m] if m < j else None))
+        i, j = k, m
     return pairs[::-1]
 
 

@@ -94,11 +94,9 @@ def _split(boxes: Sequence[Box]) -> list[range]:
 
 def _columns(places: Sequence[tuple[int, int, int]]) -> list[int]:
     """Columns of numbers of which row, left and right are given."""
-    columns = [0] * len(places)
-    column, reach = -1, -1
-    for index in sorted(range(len(places)), key=lambda index: places[index][1]):
-        _, left, right = places[index]
-        column += int(left >= reach)
-        columns[index] = column
-        reach = max(reach, right)
-    return columns
+    _, lefts, rights = np.transpose(places).reshape(3, -1)
+    order = np.argsort(lefts, kind="stable")
+    reach = np.maximum.accumulate(rights[order])
+    columns = np.zeros(len(places), dtype=int)
+    columns[order[1:]] = np.cumsum(lefts[order[1:]] >= reach[:-1])
+    return [int(column) for column in columns]
