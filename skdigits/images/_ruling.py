@@ -24,9 +24,6 @@ _MIN_SINGLE_LENGTH = 0.7
 _MIN_SINGLE_COVER = 0.4
 _MIN_LINES = 4
 
-# Cells have at least this many sides in a row: a stroke may join two lines, too.
-_MIN_SIDES = 3
-
 # Minimum length of a piece of a line that digits interrupt, and maximum gap between two
 # pieces, as parts of the longer side; and the share of a piece that is on the line.
 _MIN_PIECE = 0.05
@@ -67,10 +64,10 @@ def find_lines(ink: FloatImage, mask: Mask) -> Mask:
     nearby = 2 * _max_thickness(mask.shape) + 1
     sharp = mask & (ink >= 0.5 * ndimage.maximum_filter(ink, nearby))
     level, level_bands = _level_lines(ink, sharp)
-    upright, upright_bands = _level_lines(ink.T, sharp.T, level_bands.T > 0)
-    strength = np.maximum(level_bands, upright_bands.T)
-    crossings = (level_bands > 0) & (upright_bands.T > 0)
-    lines: Mask = level | upright.T | crossings
+    upright, upright_bands = (found.T for found in _level_lines(ink.T, sharp.T))
+    strength = np.maximum(level_bands, upright_bands)
+    crossings = (level_bands > 0) & (upright_bands > 0)
+    lines: Mask = level | upright | crossings
     return lines & mask & (ink <= _STROKE_CONTRAST * strength)
 
 
@@ -80,13 +77,8 @@ def _max_thickness(shape: Sequence[int]) -> int:
     return max(4, min(8, longer // 75), round(share))
 
 
-def _level_lines(
-    ink: FloatImage, mask: Mask, crossed: Mask | None = None
-) -> tuple[Mask, FloatImage]:
-    """Pixels of lines from left to right, and the darkness of the bands around them.
-
-    Lines from one pixel of `crossed` to another one may be short: sides of cells.
-    """
+def _level_lines(ink: FloatImage, mask: Mask) -> tuple[Mask, FloatImage]:
+    """Pixels of lines from left to right, and the darkness of the bands around them."""
     height, width = mask.shape
     longer = max(mask.shape)
     min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width)
@@ -118,21 +110,16 @@ def _level_lines(
         and line.length >= _MIN_SHORT_LENGTH * longer
         and _is_like(line, long)
     ]
-    for line in long:
-        line.start, line.stop = 0, width
-    if crossed is not None:
-        sides = [line for line in lines if line not in long and _joins(line, crossed)]
-        long += sides if len(sides) >= _MIN_SIDES else []
     found: Mask = np.zeros(mask.shape, dtype=bool)
     bands = np.zeros(mask.shape, dtype=np.float32)
     for line in long:
         reach = int(np.ceil(line.thickness / 2 + 2))
         # Round first: halves are rounded to even, which would skip rows.
-        rows = np.rint(line.curve[line.start : line.stop]).astype(np.intp)
+        rows = np.rint(line.curve).astype(np.intp)
         rows = rows + np.arange(-reach, reach + 1)[:, None]
         inside = (rows >= 0) & (rows < height)
         rows = np.clip(rows, 0, height - 1)
-        columns = np.broadcast_to(np.arange(line.start, line.stop), rows.shape)
+        columns = np.broadcast_to(np.arange(width), rows.shape)
         band = rows, columns
         strength = ndimage.median_filter(ink[band].max(0), max(3, width // 8))
         found[band] |= inside & (runs[band] <= 1.6 * line.thickness + 1)
@@ -149,18 +136,6 @@ def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
         and line.strength <= 1.3 * other.strength
         for slope, other in zip(slopes, lines, strict=True)
     )
-
-
-def _joins(line: _Line, crossed: Mask) -> bool:
-    """Whether a line ends at pixels that are true, or there and at the border."""
-    ends, borders = [], []
-    for column in (line.start, line.stop - 1):
-        row = max(0, round(float(line.curve[column])))
-        near = crossed[max(0, row - 1) : row + 2, max(0, column - 3) : column + 4]
-        ends.append(bool(near.any()))
-        borders.append(column < 4 or column >= crossed.shape[1] - 4)
-    full = line.length >= 0.9 * (line.stop - line.start)
-    return full and any(ends) and all(map(any, zip(ends, borders, strict=True)))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.intp]:
