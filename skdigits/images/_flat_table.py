@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._boxes import FloatImage, Mask
+from skdigits.images._line_pixels import Line, line_pixels
 from skdigits.images._rectify import Points, sample
 
 # Pixels of the longer side of a page, and the minimum of the shorter side of most
@@ -20,9 +21,10 @@ _WINDOW = 0.7
 _MIN_INK = 0.06
 _MIN_SIGNAL_TO_NOISE = 4
 
-# Maximum thickness of a line, as a part of the typical cell, and pixels on each side of
-# it that are blurred.
+# Maximum thickness of a line, as a part of the typical cell. Rows of pixels of a line
+# have ink in this share; this number of them, at its sides, has less, and is blurred.
 _MAX_THICKNESS = 0.25
+_MIN_COVER = 0.4
 _BLUR = 2
 
 
@@ -72,7 +74,9 @@ def flatten(grey: FloatImage, crossings: Points) -> FlatTable:
         ndimage.map_coordinates(wide[..., axis], index, order=1) for axis in (0, 1)
     ]
     ink, min_ink = _ink(sample(grey, np.stack(points, axis=-1)), cell)
-    ink[_lines(ink > min_ink / 2, rows, columns, cell)] = 0
+    mask = ink > min_ink / 2
+    lines = _level_lines(mask, rows, cell), _level_lines(mask.T, columns, cell)
+    ink[ndimage.maximum_filter(line_pixels(ink, mask, *lines), 3)] = 0
     inside = tuple(slice(margin, round(places[-1])) for places in (rows, columns))
     own = np.zeros_like(ink)
     own[inside] = ink[inside]
@@ -91,38 +95,13 @@ def _ink(flat: FloatImage, cell: float) -> tuple[FloatImage, float]:
     return np.clip(ink, 0, 1), max(_MIN_INK, _MIN_SIGNAL_TO_NOISE * float(noise))
 
 
-def _lines(
-    mask: Mask, rows: NDArray[np.float64], columns: NDArray[np.float64], cell: float
-) -> Mask:
-    """Pixels of lines, without those of strokes that cross them."""
-    level, level_bands = _level_lines(mask, rows, cell)
-    upright, upright_bands = _level_lines(mask.T, columns, cell)
-    lines: Mask = level | upright.T | (level_bands & upright_bands.T)
-    blurred: Mask = ndimage.maximum_filter(lines, 3)
-    return blurred & (level_bands | upright_bands.T)
-
-
-def _level_lines(
-    mask: Mask, rows: NDArray[np.float64], cell: float
-) -> tuple[Mask, Mask]:
-    """Pixels of lines from left to right, and the bands around them."""
-    lines, bands = np.zeros_like(mask), np.zeros_like(mask)
+def _level_lines(mask: Mask, rows: NDArray[np.float64], cell: float) -> list[Line]:
+    """Lines from left to right at these rows."""
     reach = round(_MAX_THICKNESS * cell / 2)
+    cover = np.pad(mask.mean(axis=1) > _MIN_COVER, reach)
+    lines = []
     for row in rows:
-        top = max(0, round(row) - 2 * reach)
-        part = mask[top : round(row) + 2 * reach + 1]
-        middle = round(row) - top
-        cover = part.mean(axis=1) > 0.4
-        cover[: middle - reach] = cover[middle + reach + 1 :] = False
-        thickness = max(1, int(np.count_nonzero(cover)))
-        labels, _ = ndimage.label(part, [[0, 1, 0]] * 3)
-        heights = np.bincount(labels.ravel())
-        # A run is a piece of a line if it is not much thicker, and near.
-        half = thickness // 2 + _BLUR + 1
-        near = slice(max(0, middle - half), middle + half + 1)
-        own = np.unique(labels[near])
-        own = own[heights[own] <= 1.6 * thickness + 2 * _BLUR]
-        lines[top : top + len(part)] |= np.isin(labels, own[own > 0])
-        first = top + max(0, middle - half - _BLUR)
-        bands[first : top + middle + half + _BLUR + 1] = True
-    return lines, bands
+        near = cover[round(row) : round(row) + 2 * reach + 1]
+        thickness = float(np.count_nonzero(near)) + _BLUR
+        lines.append(Line(np.full(mask.shape[1], row), thickness))
+    return lines

@@ -94,7 +94,8 @@ def _align(digits: Sequence[DigitReading], labels: str) -> list[_Pair]:
     total = {(0, 0): 0}
     before = {}
     for i, j in np.ndindex(costs.shape):
-        steps = {(i - 1, j): _GAP, (i - 1, j - 1): costs[i, j], (i, j - 1): _GAP}
+        pair = int(costs[i, j])
+        steps = {(i - 1, j): _GAP, (i - 1, j - 1): pair, (i, j - 1): _GAP}
         options = [
             (total[place] + cost, place)
             for place, cost in steps.items()

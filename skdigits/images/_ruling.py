@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
+from skdigits.images._line_pixels import Line, line_pixels, run_lengths
 
 # Minimum length of a line as a part of the longer side of the page, or of the side
 # along the line, whichever is shorter.
@@ -33,9 +34,6 @@ _MIN_COVER = 0.5
 # Maximum thickness of a line, as a part of the longer side of the page; of four times
 # the shorter side in a strip.
 _MAX_THICKNESS = 0.01
-
-# Strokes that cross a line are darker than the line by this factor.
-_STROKE_CONTRAST = 1.35
 
 
 @dataclass(eq=False)
@@ -63,12 +61,8 @@ def find_lines(ink: FloatImage, mask: Mask) -> Mask:
     # Without the blur at the sides of lines.
     nearby = 2 * _max_thickness(mask.shape) + 1
     sharp = mask & (ink >= 0.5 * ndimage.maximum_filter(ink, nearby))
-    level, level_bands = _level_lines(ink, sharp)
-    upright, upright_bands = (found.T for found in _level_lines(ink.T, sharp.T))
-    strength = np.maximum(level_bands, upright_bands)
-    crossings = (level_bands > 0) & (upright_bands > 0)
-    lines: Mask = level | upright | crossings
-    return lines & mask & (ink <= _STROKE_CONTRAST * strength)
+    level, upright = _level_lines(ink, sharp), _level_lines(ink.T, sharp.T)
+    return mask & line_pixels(ink, sharp, level, upright)
 
 
 def _max_thickness(shape: Sequence[int]) -> int:
@@ -77,12 +71,11 @@ def _max_thickness(shape: Sequence[int]) -> int:
     return max(4, min(8, longer // 75), round(share))
 
 
-def _level_lines(ink: FloatImage, mask: Mask) -> tuple[Mask, FloatImage]:
-    """Pixels of lines from left to right, and the darkness of the bands around them."""
-    height, width = mask.shape
-    longer = max(mask.shape)
+def _level_lines(ink: FloatImage, mask: Mask) -> list[Line]:
+    """Find lines from left to right."""
+    width, longer = mask.shape[1], max(mask.shape)
     min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width)
-    runs = _run_lengths(mask)
+    runs = run_lengths(mask)
     max_thickness = _max_thickness(mask.shape)
     # Fine lines are found where thin strokes are not taken for pieces of lines.
     pieces = [
@@ -110,21 +103,7 @@ def _level_lines(ink: FloatImage, mask: Mask) -> tuple[Mask, FloatImage]:
         and line.length >= _MIN_SHORT_LENGTH * longer
         and _is_like(line, long)
     ]
-    found: Mask = np.zeros(mask.shape, dtype=bool)
-    bands = np.zeros(mask.shape, dtype=np.float32)
-    for line in long:
-        reach = int(np.ceil(line.thickness / 2 + 2))
-        # Round first: halves are rounded to even, which would skip rows.
-        rows = np.rint(line.curve).astype(np.intp)
-        rows = rows + np.arange(-reach, reach + 1)[:, None]
-        inside = (rows >= 0) & (rows < height)
-        rows = np.clip(rows, 0, height - 1)
-        columns = np.broadcast_to(np.arange(width), rows.shape)
-        band = rows, columns
-        strength = ndimage.median_filter(ink[band].max(0), max(3, width // 8))
-        found[band] |= inside & (runs[band] <= 1.6 * line.thickness + 1)
-        bands[band] = np.maximum(bands[band], strength)
-    return found, bands
+    return [Line(line.curve, line.thickness) for line in long]
 
 
 def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
@@ -136,15 +115,6 @@ def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
         and line.strength <= 1.3 * other.strength
         for slope, other in zip(slopes, lines, strict=True)
     )
-
-
-def _run_lengths(mask: Mask) -> NDArray[np.intp]:
-    """Length of the vertical run of ink that contains each pixel, 0 for paper."""
-    labels, _ = ndimage.label(mask, [[0, 1, 0]] * 3)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    runs: NDArray[np.intp] = sizes[labels]
-    return runs
 
 
 def _pieces(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skdigits.images._ruling import _run_lengths, find_lines
+from skdigits.images._line_pixels import run_lengths
+from skdigits.images._ruling import find_lines
 
 HEIGHT, WIDTH = 120, 160
 
@@ -90,4 +91,4 @@ def test_run_lengths(seed, height, width):
         while below < height - 1 and mask[below + 1, column]:
             below += 1
         expected[row, column] = below - above + 1
-    np.testing.assert_array_equal(_run_lengths(mask), expected)
+    np.testing.assert_array_equal(run_lengths(mask), expected)
