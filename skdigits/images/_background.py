@@ -1,26 +1,18 @@
 """Paper and ink: whether ink is dark, how bright the paper is, and how dark the ink."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from scipy import ndimage
 
-from skdigits.images._boxes import (
-    EIGHT_NEIGHBOURS,
-    FloatImage,
-    Mask,
-    touches_border,
-)
-from skdigits.images._errors import BlankImageError
+from skdigits.images._boxes import FloatImage, Mask, touches_border
 from skdigits.images._resampling import resize, shrink
 
 # Sizes of images are in pixels of the longer side; windows and widths are parts of the
 # longer side. Thresholds were chosen on photographs and on benchmarks/pages.py.
 
-# Levels of the image pyramid. Edges of shadows and of the paper need the first, the
-# polarity of strokes the second.
-_LEVELS = (480, 240)
+# The paper is estimated at the first size, and the polarity of strokes at the second.
+PAPER_PIXELS, POLARITY_PIXELS = 480, 240
 
 # Size of the window of percentiles, in pixels of the level where they are measured.
 _WINDOW_PIXELS = 20
@@ -38,14 +30,13 @@ _MAX_NOISE = 2.0
 # Ink is darker than its paper by at least this share of the paper's brightness, and by
 # this many times the noise.
 MIN_CONTRAST = 0.08
-_MIN_SIGNAL_TO_NOISE = 5
+MIN_SIGNAL_TO_NOISE = 5
 
 # Minimum brightness of paper, from 0 for black to 1 for white.
 _MIN_BRIGHTNESS = 1 / 64
 
-# Window in which some paper is visible, on a page and around a single digit.
+# Window of a page in which some paper is visible.
 _PAGE_WINDOW = 1 / 6
-_DIGIT_WINDOW = 0.4
 
 # Strokes are narrower than this at the level where polarity is decided, in pixels.
 _NARROW = 15
@@ -65,18 +56,6 @@ _MIN_SHEET = 0.1
 # A dark label with light ink covers at least this share of the image, and of its box;
 # ink covers this part of it.
 _MIN_LABEL, _MIN_FILLED, _LABEL_INK = 0.01, 0.85, (0.02, 0.45)
-
-# Smaller images have no shadows: they were drawn, or cut out and scaled.
-_MAX_TWO_TONE = 64
-
-# Drawings and binary images have this share of their pixels at the two extremes.
-_BINARY_SHARE = 0.9
-
-# A tone with this share of the border is the paper.
-PAPER_SHARE = 0.7
-
-# The paper of a photograph is measured if it covers this share of the image.
-_MIN_PAPER_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,20 +80,21 @@ def page_background(grey: FloatImage, invert: bool = False) -> Background:
     Whether ink is lighter than paper is decided by narrow strokes: the border does not
     show it, because photographs are darker there.
     """
-    edges, small = make_levels(grey)
-    paper = _fill_ink(edges, _PAGE_WINDOW)
+    edges = shrink(grey, PAPER_PIXELS)
+    small = shrink(edges, POLARITY_PIXELS)
+    paper = fill_ink(edges, _PAGE_WINDOW)
     sheet = _find_sheet(shrink(paper, max(small.shape)))
     # The grain of a table and the edges of the paper are not strokes.
     inside = resize(sheet.astype(np.float32), small.shape)
     inside = ndimage.minimum_filter(inside, _NARROW, mode="nearest") > 0.99
     if has_light_ink(_strokes(small)[inside]) != invert:
-        return Background(True, _fill_ink(1 - edges, _PAGE_WINDOW), _PAGE_WINDOW)
+        return Background(True, fill_ink(1 - edges, _PAGE_WINDOW), _PAGE_WINDOW)
     return Background(False, paper, _PAGE_WINDOW, sheet)
 
 
 def invert_labels(grey: FloatImage) -> FloatImage:
     """Invert dark labels with light ink on lighter paper."""
-    small = shrink(grey, _LEVELS[1])
+    small = shrink(grey, POLARITY_PIXELS)
     labels, _ = ndimage.label(small < np.median(small) / 2)
     inverted = np.zeros(small.shape, dtype=np.float32)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -129,15 +109,6 @@ def invert_labels(grey: FloatImage) -> FloatImage:
         return grey
     result: FloatImage = np.where(resize(inverted, grey.shape) > 0.5, 1 - grey, grey)
     return result
-
-
-def digit_background(edges: FloatImage, light_ink: bool) -> Background:
-    """Estimate the paper of an image that a single digit fills, from its first level.
-
-    The border shows whether ink is light, see `differs_from_border`.
-    """
-    paper = _fill_ink(1 - edges if light_ink else edges, _DIGIT_WINDOW)
-    return Background(light_ink, paper, None)
 
 
 def divide_by_paper(
@@ -166,35 +137,13 @@ def divide_by_paper(
     noise = scale * _percentile(np.abs(ink), percentile, background.window)
     # Strokes are not noise.
     noise = np.minimum(noise, _MAX_NOISE * np.median(noise))
-    min_ink = np.maximum(_MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)
+    min_ink = np.maximum(MIN_SIGNAL_TO_NOISE * noise, MIN_CONTRAST)
     return ink, resize(min_ink, ink.shape)
 
 
 def has_light_ink(deviation: FloatImage) -> bool:
     """Whether ink is lighter than paper, given how much pixels differ from paper."""
     return bool((deviation.astype(np.float64) ** _POLARITY_POWER).sum() > 0)
-
-
-def differs_from_border(small: FloatImage) -> FloatImage:
-    """How much lighter pixels of the second level are than the paper at the border.
-
-    The paper is the plane nearest to most of the border: light may fall from one side.
-    """
-    rows, columns = np.indices(small.shape, dtype=np.float32)
-    border = np.ones(small.shape, dtype=bool)
-    border[1:-1, 1:-1] = False
-    terms = np.stack([np.ones_like(small), rows, columns], axis=-1)
-    A, values = terms[border], small[border]
-    plane = np.array([np.median(values), 0, 0])
-    if (values == plane[0]).mean() > 0.5:
-        return small - float(plane[0])
-    for _ in range(8):  # least absolute deviations, by reweighting
-        weights = 1 / np.maximum(np.abs(values - A @ plane), 1e-3)
-        plane = np.linalg.lstsq(
-            A * np.sqrt(weights)[:, None], values * np.sqrt(weights), rcond=None
-        )[0]
-    result: FloatImage = (small - terms @ plane).astype(np.float32)
-    return result
 
 
 def _strokes(small: FloatImage) -> FloatImage:
@@ -209,12 +158,7 @@ def _strokes(small: FloatImage) -> FloatImage:
     return strokes
 
 
-def make_levels(grey: FloatImage) -> list[FloatImage]:
-    """The image pyramid: each level is made of the one before."""
-    return list(accumulate(_LEVELS, shrink, initial=grey))[1:]
-
-
-def _fill_ink(level: FloatImage, window: float) -> FloatImage:
+def fill_ink(level: FloatImage, window: float) -> FloatImage:
     """Brightness of the paper, also below strokes; its edges stay sharp."""
     smooth = ndimage.gaussian_filter(level, 1, mode="nearest")
     return _close(smooth, max(3, round(window * max(level.shape))))
@@ -274,37 +218,3 @@ def _find_sheet(paper: FloatImage) -> Mask:
     # Edges belong to the table; regions that the table does not reach are paper.
     not_table: Mask = ~ndimage.binary_dilation(table, iterations=3) | sheet
     return not_table
-
-
-def find_paper(grey: FloatImage) -> Mask | None:
-    """Find the paper of an image of two tones, which the digit may fill.
-
-    None if the image may be a photograph, whose light varies. The paper is the tone
-    with the larger share of the border. If neither has 70 %, as around a digit that was
-    cropped tightly, two more properties count, each as much as 10 % of the border: the
-    paper has more of the four corners, and more pieces. In a tie, dark is ink.
-    """
-    lowest, highest = grey.min(), grey.max()
-    binary = ((grey == lowest) | (grey == highest)).mean() >= _BINARY_SHARE
-    if not binary and max(grey.shape) > _MAX_TWO_TONE:
-        return None
-    light: Mask = grey > (lowest + highest) / 2
-    edges = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    share = edges.mean()
-    corners = light[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
-    pieces = [ndimage.label(tone, EIGHT_NEIGHBOURS)[1] for tone in (light, ~light)]
-    more = np.sign(corners - 2) + np.sign(pieces[0] - pieces[1])
-    paper = light if share - 0.5 + 0.1 * more >= 0 else ~light
-    fills = max(share, 1 - share) < PAPER_SHARE or paper.mean() < _MIN_PAPER_SHARE
-    return paper if binary or fills else None
-
-
-def check_contrast(contrast: float, min_contrast: float = MIN_CONTRAST) -> None:
-    """Refuse an image whose darkest ink hardly differs from its paper."""
-    if contrast < min_contrast:
-        raise BlankImageError(
-            "There is no ink on the image. Expected a digit that is darker or lighter "
-            f"than its paper by at least {min_contrast:.1%} ({MIN_CONTRAST:.0%}, and "
-            f"{_MIN_SIGNAL_TO_NOISE} times the noise). Got {contrast:.1%}. Write with "
-            "a darker pen or in better light, and leave paper around the digit."
-        )

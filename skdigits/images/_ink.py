@@ -5,8 +5,8 @@ from scipy import ndimage
 
 from skdigits.images._background import divide_by_paper, invert_labels, page_background
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
+from skdigits.images._digit_ink import ink_of_digit
 from skdigits.images._errors import BlankImageError
-from skdigits.images._normalize import ink_of_digit
 from skdigits.images._resampling import rescale
 from skdigits.images._ruling import find_lines
 

@@ -7,16 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from skdigits.images._background import (
-    PAPER_SHARE,
-    check_contrast,
-    differs_from_border,
-    digit_background,
-    divide_by_paper,
-    find_paper,
-    has_light_ink,
-    make_levels,
-)
 from skdigits.images._boxes import (
     EIGHT_NEIGHBOURS,
     Box,
@@ -25,6 +15,7 @@ from skdigits.images._boxes import (
     bounding_box,
     lengths,
 )
+from skdigits.images._digit_ink import ink_of_digit
 from skdigits.images._errors import CutDigitError, SeveralDigitsError
 from skdigits.images._loading import ImageLike, load_image
 from skdigits.images._resampling import resize, shrink
@@ -34,14 +25,6 @@ _OVERSAMPLING = 5
 
 # Images are shrunk to this many pixels of the longer side: more show no more detail.
 _MAX_DIGIT_PIXELS = 800
-
-# Standard deviation of the Gaussian that removes noise from a photograph, as a part of
-# the longer side: half the smallest detail of a digit.
-_DIGIT_SMOOTHING = 1 / 150
-
-# A digit covers at least this share of its image, or this many pixels of a large one.
-_MIN_INK_SHARE = 0.001
-_MIN_INK_PIXELS = 40
 
 # Images whose darkest ink, from 0 to 1, is at least this dark keep their grey levels:
 # all of MNIST's are.
@@ -147,8 +130,10 @@ def normalize(
     if fits:
         return place(ink[box], size), box
     _check_single(mask)
-    digit = fit_to_box(np.where(_near(mask), ink, 0), box_size)
-    return place(digit, size), box
+    # The pixels along the edges are grey.
+    reach = max(1, round(max(lengths(box)) / 40))
+    near = ndimage.maximum_filter(mask, 2 * reach + 1)
+    return place(fit_to_box(np.where(near, ink, 0), box_size), size), box
 
 
 def check_sizes(size: int, box_size: int) -> None:
@@ -162,40 +147,6 @@ def check_sizes(size: int, box_size: int) -> None:
         raise ValueError(
             f"box_size must be at most size={size}. Got {box_size} instead."
         )
-
-
-def ink_of_digit(grey: FloatImage) -> tuple[FloatImage, bool]:
-    """Amounts of ink in [0, 1] of a single digit, and whether its paper is even.
-
-    The digit may fill the image. Paper is even if nearly all of it has one grey level.
-    """
-    edges, small = make_levels(grey)
-    on_paper = find_paper(grey)
-    if on_paper is None:
-        light_ink = has_light_ink(differs_from_border(small))
-    else:
-        light_ink = bool(grey[on_paper].max() < grey.max())
-    image = 1 - grey if light_ink else grey
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    # A value that occurs: the mean of two may have no pixel near it.
-    paper = np.quantile(
-        border if on_paper is None else image[on_paper], 0.5, method="higher"
-    )
-    if on_paper is not None or (border == paper).mean() >= PAPER_SHARE:
-        bright = image[np.abs(image - paper) < 0.05]
-        even = bool((bright == paper).mean() >= PAPER_SHARE)
-        if on_paper is not None or even:
-            ink = np.maximum(paper - image, 0)
-            check_contrast(float(ink.max()))
-            return ink, even
-    ink, min_ink = divide_by_paper(
-        grey, digit_background(edges, light_ink), _DIGIT_SMOOTHING
-    )
-    share = min(_MIN_INK_SHARE, _MIN_INK_PIXELS / ink.size)
-    contrast = float(np.quantile(ink, 1 - share))
-    check_contrast(contrast, float(np.median(min_ink)))
-    full = np.median(ink[ink >= contrast / 2])
-    return np.clip(ink / full, 0, 1), False
 
 
 def fit_to_box(ink: FloatImage, box_size: int) -> FloatImage:
@@ -241,13 +192,6 @@ def place(ink: FloatImage, size: int) -> NDArray[np.uint8]:
 
 def _to_uint8(ink: FloatImage) -> NDArray[np.uint8]:
     return np.rint(255 * ink).astype(np.uint8)
-
-
-def _near(mask: Mask) -> Mask:
-    """A mask and the pixels along its edges, which are grey."""
-    reach = max(1, round(max(lengths(bounding_box(mask))) / 40))
-    near: Mask = ndimage.maximum_filter(mask, 2 * reach + 1)
-    return near
 
 
 def _without_specks(mask: Mask) -> Mask:
