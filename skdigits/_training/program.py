@@ -211,18 +211,17 @@ class TrainingProgram:
 
     @property
     def learning_rate(self) -> float:
-        """Current learning rate of the optimizer."""
-        rate = self._current_optimizer.learning_rate  # or a float, of a schedule
+        """Learning rate of the optimizer, which must be up to date."""
+        rate = self.optimizer.learning_rate  # or a float, of a schedule
         return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the optimizer's learning rate, unless it follows its own schedule."""
-        if not self.spec.optimizer.follows_schedule:
-            self._current_optimizer.learning_rate.assign(rate)
+        """Set the optimizer's learning rate, unless it follows its own schedule.
 
-    @property
-    def _current_optimizer(self) -> Any:
-        return self._weights.optimizer if self._model_is_behind else self.optimizer
+        The optimizer must be up to date. Each step of the training sets it, too.
+        """
+        if not self.spec.optimizer.follows_schedule:
+            self.optimizer.learning_rate.assign(rate)
 
     # Training
 

@@ -228,8 +228,6 @@ def train(
     )
     with programs.checkout(spec, TrainingProgram) as program:
         program.load(task.checkpoint.arrays, _optimizer_state(task.checkpoint, program))
-        if params.callbacks:  # which may read it; each step sets it too
-            program.set_learning_rate(rate)
         trainer = _NetworkTrainer(member, loader, program, keras, reporter, stopped)
         return trainer.train()
 
@@ -309,6 +307,7 @@ class _NetworkTrainer(Trainer):
             try:
                 if self.callbacks.callbacks:
                     self.program.update_model()
+                    self.program.set_learning_rate(self.state.learning_rate.current)
                     self.last_rate = self.program.learning_rate
                 self.callbacks.on_train_begin()
                 with _progress_bar(self.params.verbose, self.state.max_iter) as show:
