@@ -461,15 +461,14 @@ class DigitMLPClassifier(
         # The defaults are valid. Checking them too would take a tenth of the time of
         # `partial_fit` of one row.
         defaults = _defaults(type(self))
-        params = {
+        changed = {
             name: value
             for name, value in vars(self).items()
-            if name in self._parameter_constraints
-            and not (name in defaults and value is defaults[name])
+            if name not in defaults or value is not defaults[name]
         }
         try:
             validate_parameter_constraints(
-                self._parameter_constraints, params, caller_name=type(self).__name__
+                self._parameter_constraints, changed, caller_name=type(self).__name__
             )
         except ValueError as error:
             advice = advice_on_values(self.get_params(deep=False))
