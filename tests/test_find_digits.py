@@ -217,10 +217,13 @@ def test_dark_table_around_the_paper():
     assert layout(find_digits(page)) == [3]
 
 
-def test_dark_label_with_light_digits():
+@pytest.mark.parametrize(
+    "part", [np.s_[350:550, 80:600], np.s_[320:]], ids=["label", "half"]
+)
+def test_dark_part_with_light_digits(part):
     page = np.ones((600, 700))
     page[:300, 100:500] = bars()
-    page[350:550, 80:600] = 0.15
+    page[part] = 0.15
     for left in (160, 260, 360, 460):
         page[410:490, left : left + 10] = 0.85
     assert layout(find_digits(page)) == [3, 4]

@@ -53,9 +53,11 @@ _TABLE_CONTRAST = 2.0
 # The sheet of paper covers at least this share of the image.
 _MIN_SHEET = 0.1
 
-# A dark label with light ink covers at least this share of the image, and of its box;
-# ink covers this part of it.
-_MIN_LABEL, _MIN_FILLED, _LABEL_INK = 0.01, 0.85, (0.02, 0.45)
+# A dark label with light ink has less than half of this percentile of the brightness.
+# It covers at least this share of the image, and of its box; ink covers this part of
+# it.
+_LIGHT_PERCENTILE = 90
+_MIN_LABEL, _MIN_FILLED, _LABEL_INK = 0.01, 0.85, (0.005, 0.45)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +95,14 @@ def page_background(grey: FloatImage, invert: bool = False) -> Background:
 
 
 def invert_labels(grey: FloatImage) -> FloatImage:
-    """Invert dark labels with light ink on lighter paper."""
+    """Invert dark labels, or dark parts, with light ink next to lighter paper."""
     small = shrink(grey, POLARITY_PIXELS)
-    labels, _ = ndimage.label(small < np.median(small) / 2)
+    labels, _ = ndimage.label(small < np.percentile(small, _LIGHT_PERCENTILE) / 2)
     inverted = np.zeros(small.shape, dtype=np.float32)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         own = labels[box] == label
-        if own.size < _MIN_LABEL * small.size or touches_border(box, small.shape):
+        # A table surrounds the paper on all sides.
+        if own.size < _MIN_LABEL * small.size or own.shape == small.shape:
             continue
         filled = ndimage.binary_fill_holes(own)
         ink = 1 - own.sum() / filled.sum()
