@@ -194,6 +194,17 @@ def test_bitmaps_of_16_x_16_pixels_that_touch_the_border(mnist):
     assert right >= 0.7 * len(X[::50])
 
 
+def test_a_large_digit_that_fills_the_image(mnist):
+    X, y = mnist
+    right = 0
+    for digit, label in zip(X[::20], y[::20], strict=True):
+        digit = digit.reshape(28, 28) / 255
+        digit = digit[np.ix_(digit.any(1), digit.any(0))]
+        image = 1 - 0.8 * np.kron(digit > 0.5, np.ones((40, 40)))
+        right += [digit.label for digit in read_digits(image)] == [label]
+    assert right >= 0.9 * len(X[::20])
+
+
 # Unsure digits and images that are not digits
 
 

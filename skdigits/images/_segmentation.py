@@ -15,6 +15,7 @@ from skdigits.images._loading import ImageLike, load_image, load_page
 from skdigits.images._normalize import normalize
 from skdigits.images._preview import to_preview
 from skdigits.images._reading_order import to_numbers, to_rows
+from skdigits.images._resampling import shrink
 from skdigits.images._strokes import find_strokes, to_chains
 from skdigits.pretrained._digit_reader import digit_network
 
@@ -28,9 +29,14 @@ _MIN_CONFIDENCE = 0.9
 _DOUBTFUL_LEFT = 0.3
 _MIN_SCORE = 1.8
 
-# A small image is a single digit if its probability is at least this. Of pairs of
-# digits of MNIST that touch, 1 % are taken for one.
-_SINGLE = 0.95
+# An image is a single digit if its probability is at least this, and its height, in
+# large images, relative to the image. Of pairs of digits of MNIST that touch, 1 % are
+# taken for one.
+_SINGLE, _MIN_SINGLE_HEIGHT = 0.95, 0.4
+
+# Maximum length of the longer side, in pixels, at which an image is read as a single
+# digit, of which 28 x 28 pixels are needed.
+_SINGLE_PIXELS = 600
 
 # A digit is nested in another one if this share of its box lies in the other's.
 _NESTED = 0.8
@@ -272,7 +278,10 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     """Read an image, of which the original has `longer` pixels."""
     if min(grey.shape) < 8:
         return _Reading(grey, grey > 1, [], 0.0, 0)
-    single = _read_single(grey) if longer < MIN_PAGE_PIXELS else None
+    single = _read_single(
+        shrink(grey, _SINGLE_PIXELS),
+        0 if longer < MIN_PAGE_PIXELS else _MIN_SINGLE_HEIGHT,
+    )
     if single:
         return single
     estimates = [ink_of_page, ink_of_few]
@@ -288,11 +297,16 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     return reading if _is_better(reading, best) else best
 
 
-def _read_single(grey: FloatImage) -> _Reading | None:
-    """Read an image as a single digit, whatever its size; None if that is not sure."""
+def _read_single(grey: FloatImage, min_height: float) -> _Reading | None:
+    """Read an image as a single digit; None if that is not sure.
+
+    `min_height` is relative to the image.
+    """
     try:
         image, box = normalize(grey)
     except ImageError:
+        return None
+    if lengths(box)[0] < min_height * len(grey):
         return None
     P = digit_network().predict_proba(image.reshape(1, -1))[0]
     if P.max() < _SINGLE:

@@ -1,5 +1,6 @@
 // The numbers of a drawing: skdigits.images.read_digits in JavaScript, for dark ink on
-// white paper. See skdigits/images/_segmentation.py and _reading_order.py.
+// white paper, without the first attempt to read a single digit. See
+// skdigits/images/_segmentation.py and _reading_order.py.
 "use strict";
 
 globalThis.skdigits = globalThis.skdigits || {};
