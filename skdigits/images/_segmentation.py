@@ -44,7 +44,7 @@ _NESTED = 0.8
 # Minimum height of a digit at the border that is not cut, relative to the median.
 _MIN_WHOLE = 0.85
 
-# With more of them, an image shows no digits but words or a texture.
+# With this many of them per digit, an image shows words or a texture.
 _MAX_LEFT = 3
 
 # An image is turned, or the other tone taken for ink, if that reading has this many
@@ -346,7 +346,7 @@ def _read(ink: FloatImage, mask: Mask, longer: int) -> _Reading:
         digits += found
         score += gain
         left += others
-    if left > _MAX_LEFT * len(digits):
+    if left >= _MAX_LEFT * len(digits):
         digits, score = [], 0.0
     return _Reading(ink, mask, digits, score, left)
 

@@ -27,7 +27,7 @@ skdigits.reading = (() => {
       .map((chain) => skdigits.lattice.readLine(chain, labels, ink, strokes.height));
     const left = lines.reduce((sum, line) => sum + line.left, 0);
     const found = lines.flatMap((line) => line.digits);
-    const digits = left > MAX_LEFT * found.length ? [] : found;
+    const digits = left >= MAX_LEFT * found.length ? [] : found;
     const boxes = digits.map(({ box }) => box);
     const rows = toRows(digits.map((digit) => withLabel(digit, boxes, ink)));
     return {
