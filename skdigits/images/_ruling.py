@@ -15,6 +15,10 @@ from skdigits.images._line_pixels import Line, line_pixels, run_lengths
 _MIN_LENGTH = 0.28
 _MIN_LENGTH_OF_SIDE = 0.8
 
+# Minimum length of upright lines between the outermost level ones, relative to the
+# distance of these, if that is at least the second part of the height of the page.
+_MIN_LENGTH_OF_FRAME, _MIN_FRAME = 0.95, 0.3
+
 # Shorter lines that resemble those have at least this part of the longer side.
 _MIN_SHORT_LENGTH = 0.1
 
@@ -61,7 +65,12 @@ def find_lines(ink: FloatImage, mask: Mask) -> Mask:
     # Without the blur at the sides of lines.
     nearby = 2 * _max_thickness(mask.shape) + 1
     sharp = mask & (ink >= 0.5 * ndimage.maximum_filter(ink, nearby))
-    level, upright = _level_lines(ink, sharp), _level_lines(ink.T, sharp.T)
+    level = _level_lines(ink, sharp)
+    middles = [line.curve[len(line.curve) // 2] for line in level]
+    frame = np.ptp(middles) if middles else 0.0
+    if frame < _MIN_FRAME * len(mask):
+        frame = np.inf
+    upright = _level_lines(ink.T, sharp.T, _MIN_LENGTH_OF_FRAME * frame)
     return mask & line_pixels(ink, sharp, level, upright)
 
 
@@ -71,10 +80,10 @@ def _max_thickness(shape: Sequence[int]) -> int:
     return max(4, min(8, longer // 75), round(share))
 
 
-def _level_lines(ink: FloatImage, mask: Mask) -> list[Line]:
-    """Find lines from left to right."""
+def _level_lines(ink: FloatImage, mask: Mask, enough: float = np.inf) -> list[Line]:
+    """Find lines from left to right. Lines of `enough` pixels are not too short."""
     width, longer = mask.shape[1], max(mask.shape)
-    min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width)
+    min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width, enough)
     runs = run_lengths(mask)
     max_thickness = _max_thickness(mask.shape)
     # Fine lines are found where thin strokes are not taken for pieces of lines.
@@ -89,7 +98,7 @@ def _level_lines(ink: FloatImage, mask: Mask) -> list[Line]:
         line.strength = float(np.median(ink[line.rows, line.columns]))
     long = [line for line in lines if line.length >= min_length]
     if len(long) < _MIN_LINES:
-        single = min(_MIN_SINGLE_LENGTH * longer, width - 4)
+        single = min(_MIN_SINGLE_LENGTH * longer, width - 4, enough)
         long = [
             line
             for line in long
