@@ -98,7 +98,7 @@ def _level_lines(ink: FloatImage, mask: Mask, enough: float = np.inf) -> list[Li
         line.strength = float(np.median(ink[line.rows, line.columns]))
     long = [line for line in lines if line.length >= min_length]
     if len(long) < _MIN_LINES:
-        single = min(_MIN_SINGLE_LENGTH * longer, width - 4, enough)
+        single = min(_MIN_SINGLE_LENGTH * longer, width - 4)
         long = [
             line
             for line in long

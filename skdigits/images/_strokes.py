@@ -24,6 +24,10 @@ _MIN_DIGIT_HEIGHT = 0.012
 # Maximum number of components: more are the texture of a surface. The largest are kept.
 _MAX_COMPONENTS = 800
 
+# Components that are higher, relative to their width, are rather the sides of a frame
+# than the digit 1.
+_MAX_SLENDER = 12
+
 # A stroke ends where its ink falls below this share of the darkest ink in a square of
 # the second size, relative to the typical height.
 _MIN_SHARE, _NEARBY = 0.3, 0.2
@@ -131,10 +135,16 @@ def typical_height(boxes: Sequence[Box], shape: Sequence[int]) -> float:
     """
     min_height = _MIN_DIGIT_HEIGHT * max(shape)
     boxes = [box for box in boxes if lengths(box)[0] >= min_height]
+    boxes = [box for box in boxes if not _is_slender(box)] or boxes
     framed = _count_inside(boxes)
     boxes = [box for box, inside in zip(boxes, framed, strict=True) if inside < 3]
     inner = [box for box in boxes if not touches_border(box, shape)]
     return median_height(inner or boxes)
+
+
+def _is_slender(box: Box) -> bool:
+    tall, wide = lengths(box)
+    return tall > _MAX_SLENDER * wide
 
 
 def median_height(boxes: Sequence[Box]) -> float:

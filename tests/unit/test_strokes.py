@@ -89,6 +89,8 @@ def test_specks_and_frames_are_not_typical():
     boxes += [(slice(50, 90), slice(30 * i, 30 * i + 20)) for i in range(1, 7)]
     boxes += [(slice(10, 280), slice(10, 290))]
     assert typical_height(boxes, (300, 300)) == 40
+    sides = [(slice(10, 280), slice(left, left + 15)) for left in (10, 275)]
+    assert typical_height(boxes[:-1] + sides, (300, 300)) == 40
 
 
 def test_boxes_within_a_pixel_of_the_border_touch_it():

@@ -7,8 +7,8 @@ globalThis.skdigits = globalThis.skdigits || {};
 
 skdigits.strokes = (() => {
   const { cheapest, crop, label, lengths, map, median, remember } = skdigits.images;
-  const { MIN_COMPONENT, MIN_DIGIT_HEIGHT, MIN_SHARE, MAX_GAP, MAX_HEIGHT } =
-    skdigits.constants.strokes;
+  const { MIN_COMPONENT, MIN_DIGIT_HEIGHT, MIN_SHARE } = skdigits.constants.strokes;
+  const { MAX_GAP, MAX_HEIGHT, MAX_SLENDER } = skdigits.constants.strokes;
 
   // {labels, components, height}: components have a label and a box, and the height is
   // the typical one of a digit.
@@ -101,9 +101,16 @@ skdigits.strokes = (() => {
   function typicalHeight(boxes, paper) {
     const minHeight = MIN_DIGIT_HEIGHT * Math.max(paper.height, paper.width);
     const high = boxes.filter((box) => lengths(box)[0] >= minHeight);
-    const unframed = high.filter((box) => countInside(box, high) < 3);
+    const wide = high.filter((box) => !isSlender(box));
+    const digits = wide.length ? wide : high;
+    const unframed = digits.filter((box) => countInside(box, digits) < 3);
     const inner = unframed.filter((box) => !atEnd(box, paper) && !atSide(box, paper));
     return medianHeight(inner.length ? inner : unframed);
+  }
+
+  function isSlender(box) {
+    const [tall, wide] = lengths(box);
+    return tall > MAX_SLENDER * wide;
   }
 
   function countInside(outer, boxes) {
