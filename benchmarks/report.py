@@ -31,7 +31,6 @@ COLUMNS = {
 }
 PEERS = {
     "bare loop": "TensorFlow without Keras",
-    "cached": "skdigits, program of an earlier process",
     "bare loop, not compiled": "TensorFlow without Keras, not compiled",
     "our imports alone": "imports of skdigits alone",
     "sgemm": "matrix products alone",

@@ -1,6 +1,5 @@
 """The rows of the comparison: who takes part, what is run, what is aimed for."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
@@ -107,20 +105,6 @@ def first_in_process(task, variants=None):
         return in_turns({name: partial(call, row, name) for name in row.peers}, repeats)
 
     return measure
-
-
-def compile_cache(row, repeats):
-    """Measure the first fit of a process, with and without programs on disk."""
-
-    def call(variables):
-        with patch.dict(os.environ, variables), Worker("skdigits") as worker:
-            worker.call("import_library")
-            return worker.call("fit")
-
-    with tempfile.TemporaryDirectory() as folder:
-        cached = partial(call, {"SKDIGITS_COMPILE_CACHE": folder})
-        cached()  # compiles the program
-        return in_turns({"skdigits": partial(call, {}), "cached": cached}, repeats)
 
 
 _SCRIPT = """
@@ -351,13 +335,6 @@ ROWS = {
         {"MLPClassifier": 2},
         repeats=3,
         accuracy={},
-    ),
-    "compile-cache": Row(
-        "Programs compiled by an earlier process",
-        "the same, with the program in the folder of `SKDIGITS_COMPILE_CACHE`",
-        ["skdigits", "cached"],
-        compile_cache,
-        repeats=3,
     ),
     "script": Row(
         "Training as a whole script",

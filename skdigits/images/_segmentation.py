@@ -285,8 +285,10 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     if single:
         return single
     estimates = [ink_of_page, ink_of_few]
+    if longer < MIN_PAGE_PIXELS:
+        estimates.reverse()
     readings = []
-    for estimate in estimates[:: -1 if longer < MIN_PAGE_PIXELS else 1]:
+    for estimate in estimates:
         readings.append(_read(*estimate(grey), longer))
         if not readings[-1].doubtful:
             break
