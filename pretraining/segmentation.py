@@ -15,9 +15,8 @@ from scipy import optimize
 from pretraining.__main__ import load
 from pretraining.lines import make_line, photographed
 from skdigits.images._lattice import (
-    JOINT_WEIGHT,
     OTHER_WEIGHTS,
-    SKIP_WEIGHTS,
+    WEIGHTS,
     WINDOW_WEIGHTS,
     line_features,
     skip_features,
@@ -76,7 +75,7 @@ def _true_path(pieces, windows, labels, numbers):
 
 def path_weights():
     """The weights of skdigits in the order of `log_likelihood`."""
-    return np.concatenate([WINDOW_WEIGHTS, SKIP_WEIGHTS, [JOINT_WEIGHT], OTHER_WEIGHTS])
+    return np.hstack(WEIGHTS)
 
 
 def log_likelihood(weights, chains):
