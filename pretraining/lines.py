@@ -6,9 +6,10 @@ from scipy import ndimage
 from pretraining.pens import ink_of, write
 from pretraining.typefaces import printed, random_character, random_font
 from skdigits.images._ink import ink_of_few, ink_of_page
+from skdigits.images._lattice import to_line
 from skdigits.images._resampling import resize
 from skdigits.images._segmentation import MIN_PAGE_PIXELS
-from skdigits.images._strokes import find_strokes
+from skdigits.images._strokes import find_strokes, to_chains
 
 # Shares of lines: digits only, amounts with signs, words.
 _KINDS = {"digits": 0.6, "signs": 0.3, "words": 0.1}
@@ -116,20 +117,39 @@ def photographed(ink, numbers, rng):
         grey += rng.normal(0, rng.uniform(0, 0.03), grey.shape)
     levels = rng.choice([2, 16, 255], p=[0.1, 0.2, 0.7])
     grey = np.rint(levels * np.clip(grey, 0, 1)) / levels
-    longer = max(grey.shape)
-    estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
-    ink, mask = estimate(grey.astype(np.float32))
+    strokes = strokes_of(grey.astype(np.float32))
     rows, columns = (
         np.arange(new) * old // new
-        for old, new in zip(numbers.shape, ink.shape, strict=True)
+        for old, new in zip(numbers.shape, strokes.labels.shape, strict=True)
     )
     numbers = numbers[np.ix_(rows, columns)]
-    strokes = find_strokes(ink, mask, max(1, max(ink.shape) / longer))
     visible = np.where(strokes.labels > 0, numbers, 0)
     total, seen = (np.bincount(n.ravel() + 1) for n in (numbers, visible))
     faint = np.flatnonzero(seen < _MIN_VISIBLE * total[: len(seen)]) - 1
     visible[np.isin(visible, faint[faint > 0])] = -1
     return strokes, visible
+
+
+def strokes_of(grey):
+    """The strokes of an image by the estimate of ink that suits its size."""
+    longer = max(grey.shape)
+    estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
+    ink, mask = estimate(grey)
+    return find_strokes(ink, mask, max(1, max(ink.shape) / longer))
+
+
+def to_lines(strokes):
+    """The lines of a page in which something has the size of a digit.
+
+    Returns
+    -------
+    lines : list of Line
+    labels : ndarray of int of shape (height, width)
+        Those of the pieces of the lines.
+    """
+    labels = strokes.labels.copy()
+    lines = [to_line(strokes, chain, labels) for chain in to_chains(strokes.boxes)]
+    return [line for line in lines if line is not None], labels
 
 
 def _digit(digit, label, tall, rng):

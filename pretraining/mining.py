@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from pretraining.lines import make_line, photographed
+from pretraining.lines import make_line, photographed, to_lines
 from pretraining.no_digits import texture
 from pretraining.windows import shows_digit
-from skdigits.images._lattice import to_line
-from skdigits.images._strokes import to_chains
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
 # is at most this share of it.
@@ -43,14 +41,11 @@ def windows_of_line(X, y, rng):
     else:
         ink, numbers, digits = make_line(X, y, rng)
     strokes, numbers = photographed(ink, numbers, rng)
-    labels = strokes.labels.copy()
+    lines, labels = to_lines(strokes)
     # Pixels of other ink, of paper, and of each digit.
     totals = np.bincount(numbers.ravel() + 1, minlength=len(digits) + 2)
     found = []
-    for chain in to_chains(strokes.boxes):
-        line = to_line(strokes, chain, labels)
-        if line is None:
-            continue
+    for line in lines:
         counts = [
             np.bincount(
                 numbers[piece.box][labels[piece.box] == piece.label] + 1,

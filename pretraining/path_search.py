@@ -16,13 +16,11 @@ from sklearn.datasets import load_digits
 from benchmarks.photographs import load_pages, score, split_of
 from benchmarks.touching import make_pair
 from pretraining.__main__ import load
+from pretraining.lines import strokes_of, to_lines
 from pretraining.segmentation import path_weights
 from skdigits.images import load_image
-from skdigits.images._ink import ink_of_few, ink_of_page
-from skdigits.images._lattice import WEIGHTS, choose_digits, to_line
+from skdigits.images._lattice import WEIGHTS, choose_digits
 from skdigits.images._reading_order import to_rows
-from skdigits.images._segmentation import MIN_PAGE_PIXELS
-from skdigits.images._strokes import find_strokes, to_chains
 
 # An image without digits in which one is read counts as this many more errors.
 _COST_OF_NOTHING = 3
@@ -45,17 +43,6 @@ def examples(paths, n_pages, n_pairs, held):
         yield np.float32(1 - np.pad(np.hstack(row), 12) / 16), [text]
     for page, text in (make_pair(*held, rng) for _ in range(n_pairs)):
         yield page, [text]
-
-
-def to_lines(grey):
-    """The lines of an image."""
-    longer = max(grey.shape)
-    estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
-    ink, mask = estimate(grey)
-    strokes = find_strokes(ink, mask, max(1, max(ink.shape) / longer))
-    labels = strokes.labels.copy()
-    lines = [to_line(strokes, chain, labels) for chain in to_chains(strokes.boxes)]
-    return [line for line in lines if line is not None]
 
 
 def count_errors(weights, images):
@@ -86,7 +73,7 @@ def main():
     args = parser.parse_args()
     _, held = load(args.data)
     images = [
-        (to_lines(grey), rows)
+        (to_lines(strokes_of(grey))[0], rows)
         for grey, rows in examples(args.folders, args.pages, args.pairs, held)
     ]
     best = path_weights()

@@ -13,17 +13,15 @@ from joblib import Parallel, delayed
 from scipy import optimize
 
 from pretraining.__main__ import load
-from pretraining.lines import make_line, photographed
+from pretraining.lines import make_line, photographed, to_lines
 from skdigits.images._lattice import (
     OTHER_WEIGHTS,
     WEIGHTS,
     WINDOW_WEIGHTS,
     line_features,
     skip_features,
-    to_line,
     window_features,
 )
-from skdigits.images._strokes import to_chains
 
 
 def examples(X, y, seed):
@@ -31,12 +29,9 @@ def examples(X, y, seed):
     rng = np.random.default_rng([seed, 5])
     ink, numbers, _ = make_line(X, y, rng)
     strokes, numbers = photographed(ink, numbers, rng)
-    labels = strokes.labels.copy()
+    lines, labels = to_lines(strokes)
     found = []
-    for chain in to_chains(strokes.boxes):
-        line = to_line(strokes, chain, labels)
-        if line is None:
-            continue
+    for line in lines:
         path = _true_path(line.pieces, line.windows, labels, numbers)
         if path is None:
             found.append(None)
