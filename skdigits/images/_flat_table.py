@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._boxes import FloatImage, Mask
-from skdigits.images._line_pixels import Line, line_pixels
+from skdigits.images._line_pixels import RuledLine, line_pixels
 from skdigits.images._rectify import Points, sample
 
 # Pixels of the longer side of a page, and the minimum of the shorter side of most
@@ -95,7 +95,7 @@ def _ink(flat: FloatImage, cell: float) -> tuple[FloatImage, float]:
     return np.clip(ink, 0, 1), max(_MIN_INK, _MIN_SIGNAL_TO_NOISE * float(noise))
 
 
-def _level_lines(mask: Mask, rows: NDArray[np.float64], cell: float) -> list[Line]:
+def _level_lines(mask: Mask, rows: NDArray[np.float64], cell: float) -> list[RuledLine]:
     """Lines from left to right at these rows."""
     reach = round(_MAX_THICKNESS * cell / 2)
     cover = np.pad(mask.mean(axis=1) > _MIN_COVER, reach)
@@ -103,5 +103,5 @@ def _level_lines(mask: Mask, rows: NDArray[np.float64], cell: float) -> list[Lin
     for row in rows:
         near = cover[round(row) : round(row) + 2 * reach + 1]
         thickness = float(np.count_nonzero(near)) + _BLUR
-        lines.append(Line(np.full(mask.shape[1], row), thickness))
+        lines.append(RuledLine(np.full(mask.shape[1], row), thickness))
     return lines

@@ -14,7 +14,7 @@ _STROKE_CONTRAST = 1.35
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class RuledLine:
     """A line from left to right: its row in each column, and its thickness."""
 
     curve: NDArray[np.float64]
@@ -22,7 +22,10 @@ class Line:
 
 
 def line_pixels(
-    ink: FloatImage, mask: Mask, level: Sequence[Line], upright: Sequence[Line]
+    ink: FloatImage,
+    mask: Mask,
+    level: Sequence[RuledLine],
+    upright: Sequence[RuledLine],
 ) -> Mask:
     """Find the pixels of lines, without those of strokes, which are darker or longer.
 
@@ -38,7 +41,7 @@ def line_pixels(
 
 
 def _level_pixels(
-    ink: FloatImage, mask: Mask, lines: Sequence[Line]
+    ink: FloatImage, mask: Mask, lines: Sequence[RuledLine]
 ) -> tuple[Mask, FloatImage]:
     """Pixels of lines from left to right, and the darkness of the bands around them."""
     height, width = mask.shape

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
-from skdigits.images._line_pixels import Line, line_pixels, run_lengths
+from skdigits.images._line_pixels import RuledLine, line_pixels, run_lengths
 
 # Minimum length of a line as a part of the longer side of the page, or of the side
 # along the line, whichever is shorter.
@@ -80,7 +80,9 @@ def _max_thickness(shape: Sequence[int]) -> int:
     return max(4, min(8, longer // 75), round(share))
 
 
-def _level_lines(ink: FloatImage, mask: Mask, enough: float = np.inf) -> list[Line]:
+def _level_lines(
+    ink: FloatImage, mask: Mask, enough: float = np.inf
+) -> list[RuledLine]:
     """Find lines from left to right. Lines of `enough` pixels are not too short."""
     width, longer = mask.shape[1], max(mask.shape)
     min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width, enough)
@@ -112,7 +114,7 @@ def _level_lines(ink: FloatImage, mask: Mask, enough: float = np.inf) -> list[Li
         and line.length >= _MIN_SHORT_LENGTH * longer
         and _is_like(line, long)
     ]
-    return [Line(line.curve, line.thickness) for line in long]
+    return [RuledLine(line.curve, line.thickness) for line in long]
 
 
 def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
