@@ -54,10 +54,9 @@ def find_tables(
     grey = to_working_size(grey, _MIN_WORKING_PIXELS)
     preview = to_preview(grey)
     grids = _find(grey, shape, tables)
-    places = [(grid.crossings() + 0.5) / grey.shape for grid in grids]
-    cell = min(
-        np.median(sides) for grid in grids for sides in cell_sides(grid.crossings())
-    )
+    crossings = [grid.crossings() for grid in grids]
+    places = [(points + 0.5) / grey.shape for points in crossings]
+    cell = min(np.median(sides) for points in crossings for sides in cell_sides(points))
     factor = min(_ENLARGED_CELL / cell, max(original) / max(grey.shape))
     can_reload = not hasattr(image, "seekable") or image.seekable()
     if cell < _MIN_CELL and factor > _MIN_FACTOR and can_reload:
