@@ -209,8 +209,8 @@ class DigitMLPClassifier(
 
     random_state : int, RandomState instance or None, default=None
         Seed for weight initialisation, shuffling, dropout, distortion and the
-        validation split. An int gives the same weights bit for bit on the same
-        machine, whatever was trained before.
+        validation split. An int gives the same weights bit for bit in every call of a
+        process, whatever was trained before.
 
     callbacks : list of keras.callbacks.Callback, default=None
         Callbacks that are called at the beginning and end of training and of every
