@@ -48,8 +48,8 @@ def check_hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
     ordered = isinstance(listed, list | tuple | range | np.ndarray)
     if not ordered or not all(_is_positive_int(size) for size in listed):
         raise ValueError(
-            "hidden_layer_sizes must be > 0, an int or a sequence with one int per "
-            f"hidden layer. Got {sizes!r} instead."
+            "hidden_layer_sizes must be a positive int, or a sequence with one "
+            f"positive int per hidden layer. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in listed)
 

@@ -13,7 +13,7 @@ def probability(text: str) -> float:
         value = -1
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(
-            f"expected a number from 0 to 1, such as 0.95, got {text!r}"
+            f"expected a number from 0 to 1, such as 0.05 for 5 %, got {text!r}"
         )
     return value
 

@@ -110,9 +110,10 @@ def _from_csv(path: Path, label: str | None) -> tuple[NDArray[Any], NDArray[Any]
         names = [name for name in columns if name.lower() in usual]
         if len(names) != 1:
             raise ValueError(
-                f"{path} has no column with a usual name of labels: {', '.join(usual)}."
-                f" Columns that are separated by commas: {len(columns)}. Name the "
-                "column with --label, or its position, such as 0 or -1."
+                f"{path} has {len(names) or 'no'} columns with a usual name of labels. "
+                f"Expected one of {', '.join(usual)}. Columns that are separated by "
+                f"commas: {len(columns)}. Name the column with --label, or its "
+                "position, such as 0 or -1."
             )
         label = names[0]
     elif label not in columns:

@@ -75,22 +75,42 @@ def add_parser(commands: Any) -> None:
     add_seed(parser)
 
 
+def _split(X: Any, y: Any, arguments: argparse.Namespace) -> list[Any]:
+    """Hold out a part of the images of each class."""
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"All images have the label {classes[0]}. Expected two or more labels. "
+            "Add images of other classes."
+        )
+    try:
+        return train_test_split(
+            X,
+            y,
+            test_size=arguments.test_size,
+            stratify=y,
+            random_state=arguments.seed,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"A fraction of {arguments.test_size:g} of the images cannot be held out. "
+            "Expected some images of each class for training and some to hold out. "
+            f"Got {len(y)} images of {len(classes)} classes, and as few as "
+            f"{counts.min()} of a class. Add images, or change --test-size."
+        ) from error
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Train, save, and report the accuracy on held-out images."""
     check_output(arguments.output)
-    from sklearn.model_selection import train_test_split
-
     from skdigits._classifier import DigitMLPClassifier
     from skdigits._recipe import make_accurate_classifier
 
     X, y = load_labelled(arguments.data, arguments.label)
-    X_train, X_test, y_train, y_test = train_test_split(
-        X,
-        y,
-        test_size=arguments.test_size,
-        stratify=y,
-        random_state=arguments.seed,
-    )
+    X_train, X_test, y_train, y_test = _split(X, y, arguments)
     print(f"{len(X_train)} images for training, {len(X_test)} held out", flush=True)
     accurate = arguments.recipe == "accurate"
     clf = make_accurate_classifier() if accurate else DigitMLPClassifier(rescale="max")

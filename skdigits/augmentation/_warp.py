@@ -120,7 +120,7 @@ def check_image_shape(image_shape, n_features):
         side = isqrt(n_features)
         if side * side != n_features:
             raise ValueError(
-                "RandomDistortion expects square images if image_shape is None. Got "
+                "Images must be square if image_shape is None. Got "
                 f"{n_features} features, which is not a square number. Pass "
                 "image_shape=(height, width)."
             )
