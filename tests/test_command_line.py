@@ -221,6 +221,7 @@ def test_own_model(run, folder):
         (["--model", "foreign.skops"], "not fitted yet"),
         (["page1.jpg", "--figure", "out.png"], "Name a folder"),
         (["--figure", "nowhere/out.png"], "no folder nowhere"),
+        (["--figure", "out.xyz"], "out.xyz is not the name of a figure. Expected one"),
         (["--table", "-v"], "--verbose is for pages without a table"),
     ],
 )

@@ -31,8 +31,8 @@ def figure_path(path: Path, image: str) -> Path:
 
 def check_figure_path(path: Path, several: bool) -> None:
     """Make the folder of the figures, and raise an error if there cannot be any."""
-    import_pyplot()
     if path.is_dir() or not path.suffix:
+        import_pyplot()
         path.mkdir(parents=True, exist_ok=True)
     elif several:
         raise ValueError(
@@ -40,4 +40,19 @@ def check_figure_path(path: Path, several: bool) -> None:
             "instead."
         )
     else:
-        check_folder_of(path)
+        check_figure_file(path)
+
+
+def check_figure_file(path: Path) -> None:
+    """Raise an error if a figure cannot be written to a file."""
+    import_pyplot()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        raise ValueError(
+            f"{path} is not the name of a figure. Expected one that ends with "
+            f".{', .'.join(sorted(formats))}. Got {path.suffix!r}. "
+            f"Name it {path.with_suffix('.png')}, for example."
+        )
+    check_folder_of(path)

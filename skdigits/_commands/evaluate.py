@@ -6,8 +6,7 @@ from typing import Any
 
 from skdigits._commands._arguments import add_label
 from skdigits._commands._data import DATA_HELP, load_labelled
-from skdigits._commands._errors import check_folder_of
-from skdigits._commands._figures import import_pyplot
+from skdigits._commands._figures import check_figure_file
 from skdigits._commands._models import load_model
 from skdigits._commands._report import draw_confusion, print_report
 
@@ -53,8 +52,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Report the accuracy of a classifier."""
     if arguments.figure:
-        import_pyplot()
-        check_folder_of(arguments.figure)
+        check_figure_file(arguments.figure)
     clf = load_model(arguments.model)
     X, y = load_labelled(arguments.data, arguments.label)
     predicted = clf.predict(X)
