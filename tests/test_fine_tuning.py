@@ -48,9 +48,20 @@ def test_label_digits_with_another_text(page, text, error, message):
         label_digits(page, text)
 
 
-def test_fine_tune_reader_with_another_label():
-    with pytest.raises(ValueError, match="10"):
-        fine_tune_reader(np.zeros((1, 784)), [10])
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.zeros((1, 784)), [10], "10"),
+        (
+            load_digits().data,
+            load_digits().target,
+            r"Got \(1797, 64\).*normalize_digit",
+        ),
+    ],
+)
+def test_fine_tune_reader_with_invalid_data(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        fine_tune_reader(X, y)
 
 
 def test_teach_and_read(page, tmp_path, capsys):

@@ -54,8 +54,8 @@ def fine_tune_reader(
     Raises
     ------
     ValueError
-        If `X` and `y` have different lengths, if `X` does not have 784 columns, or if
-        `y` has other labels than 0 to 9.
+        If `X` does not have shape (n_samples, 784), if `X` and `y` have different
+        lengths, or if `y` has other labels than 0 to 9.
     ImportError
         If TensorFlow is not installed.
 
@@ -82,6 +82,12 @@ def fine_tune_reader(
     from skdigits._classifier import DigitMLPClassifier
     from skdigits.augmentation import RandomDistortion
 
+    if np.ndim(X) != 2 or np.shape(X)[1] != 784:
+        raise ValueError(
+            "X must have shape (n_samples, 784): the 28 x 28 pixels of each digit in "
+            f"one row. Got {np.shape(X)} instead. Resize each image with "
+            "skdigits.images.normalize_digit, and flatten the result with ravel()."
+        )
     # The statistics of batch normalization would be those of few digits, so it is
     # folded into the weights.
     reader = DigitMLPClassifier.from_keras(load_digit_reader().to_keras())
