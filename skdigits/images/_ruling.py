@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,21 +41,22 @@ _MIN_COVER = 0.5
 _MAX_THICKNESS = 0.01
 
 
-@dataclass(eq=False)
-class _Line:
-    """A line: the pixels of its pieces, its row in each column, and its extent.
+# Rows and columns of pixels, of shape (2, n_pixels).
+_Pixels: TypeAlias = NDArray[np.intp]
 
-    `length` is the number of columns in which it has pixels.
-    """
 
-    rows: NDArray[np.intp]
+@dataclass(frozen=True, eq=False)
+class _Line(RuledLine):
+    """A line with its pixels, the columns that have some, and the usual darkness."""
+
+    pixels: _Pixels
     columns: NDArray[np.intp]
-    curve: NDArray[np.float64]
-    length: int
-    start: int
-    stop: int
-    thickness: float = 0.0
-    strength: float = 0.0
+    strength: float
+
+    @property
+    def cover(self) -> float:
+        """Share of the columns between its ends that have pixels."""
+        return len(self.columns) / (1 + np.ptp(self.columns))
 
 
 def find_lines(ink: FloatImage, mask: Mask) -> Mask:
@@ -80,9 +82,7 @@ def _max_thickness(shape: Sequence[int]) -> int:
     return max(4, min(8, longer // 75), round(share))
 
 
-def _level_lines(
-    ink: FloatImage, mask: Mask, enough: float = np.inf
-) -> list[RuledLine]:
+def _level_lines(ink: FloatImage, mask: Mask, enough: float = np.inf) -> list[_Line]:
     """Find lines from left to right. Lines of `enough` pixels are not too short."""
     width, longer = mask.shape[1], max(mask.shape)
     min_length = min(_MIN_LENGTH * longer, _MIN_LENGTH_OF_SIDE * width, enough)
@@ -94,27 +94,22 @@ def _level_lines(
         for thickness in (max_thickness, max_thickness // 2)
         for piece in _pieces(mask & (runs <= thickness), longer)
     ]
-    lines = _merge(pieces, width, longer)
-    for line in lines:
-        line.thickness = float(np.median(runs[line.rows, line.columns]))
-        line.strength = float(np.median(ink[line.rows, line.columns]))
-    long = [line for line in lines if line.length >= min_length]
+    lines = _merge(pieces, ink, runs)
+    long = [line for line in lines if len(line.columns) >= min_length]
     if len(long) < _MIN_LINES:
-        single = min(_MIN_SINGLE_LENGTH * longer, width - 4)
+        single = min(_MIN_SINGLE_LENGTH * longer, width - 5)
         long = [
             line
             for line in long
-            if line.stop - line.start >= single
-            and line.length >= _MIN_SINGLE_COVER * (line.stop - line.start)
+            if np.ptp(line.columns) >= single and line.cover >= _MIN_SINGLE_COVER
         ]
-    long += [
+    return long + [
         line
         for line in lines
         if line not in long
-        and line.length >= _MIN_SHORT_LENGTH * longer
+        and len(line.columns) >= _MIN_SHORT_LENGTH * longer
         and _is_like(line, long)
     ]
-    return [RuledLine(line.curve, line.thickness) for line in long]
 
 
 def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
@@ -128,10 +123,8 @@ def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
     )
 
 
-def _pieces(
-    short: Mask, longer: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows and columns of the pixels of long pieces, whose gaps are bridged."""
+def _pieces(short: Mask, longer: int) -> Iterator[_Pixels]:
+    """Pixels of long pieces, whose gaps are bridged."""
     gap = max(3, round(0.02 * longer))
     padded = np.pad(short, ((0, 0), (gap, gap))).astype(np.uint8)
     # As binary_closing, which is slower for wide structures.
@@ -139,47 +132,45 @@ def _pieces(
     labels, _ = ndimage.label(bridged, EIGHT_NEIGHBOURS)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if box[1].stop - box[1].start >= _MIN_PIECE * longer:
-            rows, columns = np.nonzero((labels[box] == label) & short[box])
-            yield rows + box[0].start, columns + box[1].start
+            pixels = np.array(np.nonzero((labels[box] == label) & short[box]))
+            yield pixels + [[box[0].start], [box[1].start]]
 
 
 def _merge(
-    pieces: list[tuple[NDArray[np.intp], NDArray[np.intp]]], width: int, longer: int
+    pieces: list[_Pixels], ink: FloatImage, runs: NDArray[np.intp]
 ) -> list[_Line]:
     """Fit a line to each piece, and to pieces that continue each other."""
-    parts = [_fit(rows, columns, width, longer) for rows, columns in pieces]
-    parts = [
-        part for part in parts if part.length >= _MIN_COVER * (part.stop - part.start)
-    ]
-    parts.sort(key=lambda part: part.length)
+    parts = [_fit(pixels, ink, runs) for pixels in pieces]
+    parts = [part for part in parts if part.cover >= _MIN_COVER]
+    parts.sort(key=lambda part: len(part.columns))
+    longer = max(ink.shape)
     lines = []
     while parts:
         line = parts.pop()
         while more := [part for part in parts if _continues(part, line, longer)]:
             parts = [part for part in parts if part not in more]
-            rows = np.concatenate([part.rows for part in (line, *more)])
-            columns = np.concatenate([part.columns for part in (line, *more)])
-            line = _fit(rows, columns, width, longer)
+            line = _fit(np.hstack([p.pixels for p in (line, *more)]), ink, runs)
         lines.append(line)
     return lines
 
 
 def _continues(part: _Line, line: _Line, longer: int) -> bool:
-    gap = max(part.start - line.stop, line.start - part.stop)
-    middle = (part.start + part.stop) // 2
+    (left, right), (start, end) = part.columns[[0, -1]], line.columns[[0, -1]]
+    gap = max(left - end, start - right)
+    middle = (left + right) // 2
     distance = abs(part.curve[middle] - line.curve[middle])
     return gap <= _MAX_GAP * longer and bool(distance <= 0.006 * longer + 1)
 
 
-def _fit(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], width: int, longer: int
-) -> _Line:
+def _fit(pixels: _Pixels, ink: FloatImage, runs: NDArray[np.intp]) -> _Line:
     """Fit a parabola, or a straight line to a short piece, to most pixels."""
+    width, longer = ink.shape[1], max(ink.shape)
+    rows, columns = pixels
     places = 2 * columns / width - 1
     tolerance = 0.004 * longer + 1.5
     terms = 3 if np.ptp(columns) >= _MIN_LENGTH * longer else 2
     A = np.vander(places, terms)
-    near: Mask = np.ones(rows.shape, dtype=bool)
+    near = np.ones(len(rows), dtype=bool)
     for factor in (8, 4, 2, 1, 1):
         coefficients = np.linalg.lstsq(A[near], rows[near], rcond=None)[0]
         closer = np.abs(rows - A @ coefficients) <= tolerance * factor
@@ -187,6 +178,6 @@ def _fit(
             break
         near = closer
     curve = np.vander(2 * np.arange(width) / width - 1, terms) @ coefficients
-    rows, columns = rows[near], columns[near]
-    length = np.unique(columns).size
-    return _Line(rows, columns, curve, length, columns.min(), columns.max() + 1)
+    pixels = pixels[:, near]
+    thickness, strength = (float(np.median(a[tuple(pixels)])) for a in (runs, ink))
+    return _Line(curve, thickness, pixels, np.unique(pixels[1]), strength)
