@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from skdigits.images._line_pixels import run_lengths
 from skdigits.images._ruling import find_lines
@@ -64,6 +65,16 @@ def test_grid_lines_are_found_in_either_orientation(fall):
     assert found[30:60, 45:50].mean() < 0.1
     turned = np.ascontiguousarray(ink.T)
     np.testing.assert_array_equal(find_lines(turned, turned > 0).T, found)
+
+
+@pytest.mark.parametrize("angle", [-3, 0, 3])
+def test_sides_of_boxes_on_a_sloping_strip_are_found(angle):
+    strip = np.zeros((96, 600), np.float32)
+    lefts = 12 + 80 * np.arange(8)
+    strip[5:90, np.append(lefts, lefts + 1)] = strip[[5, 6, 88, 89], 12:574] = 0.8
+    ink = np.clip(ndimage.rotate(strip, angle, order=1), 0, 1)
+    found = find_lines(ink, ink > 0.1)
+    assert found[ink > 0.4].all()
 
 
 @pytest.mark.parametrize("n_pixels", [0, 1, 200])
