@@ -48,9 +48,13 @@ class SharedFunction:
             tensor if number is None else variables[number].value.handle
             for tensor, number in self._captured
         ]
-        # `_call_flat` also skips checks of the arguments, which would take as long as a
-        # step of a small network.
-        return self._traced._call_flat(self._tf.nest.flatten(arguments), captured)
+        function = self._traced.inference_fn
+        # `call_with_captures` is the documented call. It binds and casts each argument,
+        # which takes as long as some steps of a small network.
+        if not hasattr(function, "call_flat"):
+            return function.call_with_captures(arguments, {}, captured)
+        (result,) = function.call_flat(*self._tf.nest.flatten(arguments), *captured)
+        return result
 
 
 # By spec, as long as they are in use.
