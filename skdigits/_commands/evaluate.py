@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from skdigits._commands._arguments import add_label
 from skdigits._commands._data import DATA_HELP, load_labelled
@@ -10,28 +9,22 @@ from skdigits._commands._figures import check_figure_file
 from skdigits._commands._models import load_model
 from skdigits._commands._report import draw_confusion, print_report
 
-_DESCRIPTION = """\
+HELP = "report the accuracy of a classifier"
+
+DESCRIPTION = """\
 Report the accuracy of a saved classifier on labelled images, the scores of each
 class, and the confusion matrix.
 """
 
-_EPILOG = f"""\
+EPILOG = f"""\
 {DATA_HELP}
 example:
   skdigits evaluate mine.joblib digits/ --figure confusion.png
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `skdigits evaluate`."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="report the accuracy of a classifier",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "model",
         metavar="MODEL",

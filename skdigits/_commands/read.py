@@ -16,13 +16,15 @@ from skdigits._commands._errors import in_one_line
 from skdigits._commands._figures import check_figure_path, figure_path, save_figure
 from skdigits._commands._models import load_model
 
-_DESCRIPTION = """\
+HELP = "read the digits on photographs and scans"
+
+DESCRIPTION = """\
 Read the digits on photographs and scans. Prints one line of text per line of
 digits, with a space between numbers and a question mark for each digit that is
 not certain. With --table, prints one line per row of the largest table, as CSV.
 """
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   skdigits read page.jpg
   skdigits read --csv scans/ > numbers.csv
@@ -33,16 +35,8 @@ exit status:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `skdigits read`."""
-    parser = commands.add_parser(
-        "read",
-        help="read the digits on photographs and scans",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "images",
         nargs="+",
@@ -249,35 +243,22 @@ def _with_confidences(reading: Any) -> str:
 
 
 def _page_as_json(reading: Any) -> dict[str, Any]:
+    names = ("label", "confidence", "status", "row", "column", "box")
     digits = [
-        {
-            "label": digit.label,
-            "confidence": digit.confidence,
-            "status": digit.status,
-            "row": digit.row,
-            "column": digit.column,
-            "box": digit.box,
-            "probabilities": digit.probabilities.tolist(),
-        }
+        _fields(digit, names) | {"probabilities": digit.probabilities.tolist()}
         for digit in reading.digits
     ]
     return {"text": reading.text, "rows": reading.rows, "digits": digits}
 
 
 def _table_as_json(table: Any) -> dict[str, Any]:
-    cells = [
-        {
-            "row": cell.row,
-            "column": cell.column,
-            "text": cell.text,
-            "confidence": cell.confidence,
-            "status": cell.status,
-            "box": cell.box,
-            "corners": cell.corners,
-        }
-        for cell in table.cells
-    ]
+    names = ("row", "column", "text", "confidence", "status", "box", "corners")
+    cells = [_fields(cell, names) for cell in table.cells]
     return {"rows": table.values.tolist(), "cells": cells}
+
+
+def _fields(part: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in names}
 
 
 def _load_reader(path: Path | None) -> Any:

@@ -1,34 +1,27 @@
 """``skdigits teach``: adapt the digit reader to a handwriting."""
 
 import argparse
-from typing import Any
 
 from skdigits._commands._arguments import add_output, add_seed
 from skdigits._commands._models import check_output, save_model
 
-_DESCRIPTION = """\
+HELP = "adapt the digit reader to a handwriting"
+
+DESCRIPTION = """\
 Adapt the digit reader to a handwriting. Write a page of digits, each digit several
 times, take a photograph, and name the digits on it with --text. The new classifier
 reads this handwriting better, and other handwriting about as well as before.
 """
 
-_EPILOG = """\
+EPILOG = """\
 example:
   skdigits teach page.jpg --text "0123456789 0123456789 0123456789" -o mine.joblib
   skdigits read --model mine.joblib other.jpg
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `skdigits teach`."""
-    parser = commands.add_parser(
-        "teach",
-        help="adapt the digit reader to a handwriting",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "pages", nargs="+", metavar="PAGE", help="image file of a page of digits"
     )

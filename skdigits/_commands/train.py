@@ -17,13 +17,15 @@ from skdigits._commands._figures import import_pyplot, save_figure
 from skdigits._commands._models import check_output, save_model
 from skdigits._commands._report import draw_confusion, print_report
 
-_DESCRIPTION = """\
+HELP = "train a classifier on labelled images"
+
+DESCRIPTION = """\
 Train a DigitMLPClassifier on a part of labelled images, and report its accuracy on
 the others. If matplotlib is installed, draws the loss of each epoch and the
 confusion matrix in files next to the classifier.
 """
 
-_EPILOG = f"""\
+EPILOG = f"""\
 {DATA_HELP}
 examples:
   skdigits train digits/ -o mine.joblib
@@ -31,16 +33,8 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `skdigits train`."""
-    parser = commands.add_parser(
-        "train",
-        help="train a classifier on labelled images",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
     parser.add_argument("data", metavar="DATA", type=Path, help="see below")
     add_output(parser)
     add_label(parser)
