@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pretraining.__main__ import load
-from pretraining.lines import to_lines
+from pretraining.lines import strokes_of, to_lines
 from skdigits.images import read_digits
-from skdigits.images._ink import ink_of_page
-from skdigits.images._strokes import find_strokes
 
 # Pixels of the page per pixel of MNIST, and paper around the digits in pixels.
 _ZOOM, _MARGIN = 3, 40
@@ -55,7 +53,7 @@ def make_pair(X, y, rng):
 
 def is_possible(page, text):
     """Whether two windows that divide all ink are read as the text."""
-    lines, _ = to_lines(find_strokes(*ink_of_page(page)))
+    lines, _ = to_lines(strokes_of(page))
     for line in lines:
         read = {
             (window.first, window.stop): str(window.probabilities.argmax())

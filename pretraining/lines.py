@@ -5,7 +5,9 @@ from scipy import ndimage
 
 from pretraining.pens import ink_of, write
 from pretraining.typefaces import printed, random_character, random_font
-from skdigits.images._ink import ink_of_few, ink_of_page
+from skdigits.images._digit_ink import ink_of_digit
+from skdigits.images._errors import BlankImageError
+from skdigits.images._ink import estimate_ink
 from skdigits.images._lattice import to_line
 from skdigits.images._resampling import resize
 from skdigits.images._segmentation import MIN_PAGE_PIXELS
@@ -133,8 +135,11 @@ def photographed(ink, numbers, rng):
 def strokes_of(grey):
     """The strokes of an image by the estimate of ink that suits its size."""
     longer = max(grey.shape)
-    estimate = ink_of_few if longer < MIN_PAGE_PIXELS else ink_of_page
-    ink, mask = estimate(grey)
+    try:
+        digit, _ = ink_of_digit(grey)
+    except BlankImageError:
+        digit = np.zeros_like(grey)
+    ink, mask = next(estimate_ink(grey, digit, is_small=longer < MIN_PAGE_PIXELS))
     return find_strokes(ink, mask, max(1, max(ink.shape) / longer))
 
 

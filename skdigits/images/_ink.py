@@ -1,12 +1,12 @@
 """Estimate where ink is: at a working size, without noise and ruled lines."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
 from skdigits.images._background import divide_by_paper, invert_labels, page_background
 from skdigits.images._boxes import EIGHT_NEIGHBOURS, FloatImage, Mask
-from skdigits.images._digit_ink import ink_of_digit
-from skdigits.images._errors import BlankImageError
 from skdigits.images._resampling import rescale
 from skdigits.images._ruling import find_lines
 
@@ -28,12 +28,25 @@ _WEAK = 0.5
 _MIN_STRENGTH = 0.35
 
 
-def ink_of_page(grey: FloatImage, *, invert: bool = False) -> tuple[FloatImage, Mask]:
-    """Ink of a page in [0, 1], at the working size, and where there are strokes.
+def estimate_ink(
+    grey: FloatImage, digit: FloatImage, *, is_small: bool
+) -> Iterator[tuple[FloatImage, Mask]]:
+    """Estimates of ink in [0, 1], at the working size, and where there are strokes.
 
-    `invert` takes light ink for dark ink, and the reverse.
+    The most likely one is first. `digit` is the ink of the image as if it was a single
+    digit: it is right if a digit or a few fill the image, as in most small images. The
+    last estimate takes light ink for dark ink, and the reverse.
     """
-    grey = invert_labels(to_working_size(grey))
+    if is_small:
+        yield _ink_of_few(digit)
+    page = invert_labels(to_working_size(grey))
+    yield _ink_of_page(page)
+    if not is_small:
+        yield _ink_of_few(digit)
+    yield _ink_of_page(page, invert=True)
+
+
+def _ink_of_page(grey: FloatImage, invert: bool = False) -> tuple[FloatImage, Mask]:
     background = page_background(grey, invert)
     for smoothing in _SMOOTHING:
         ink, min_ink = divide_by_paper(grey, background, smoothing)
@@ -46,13 +59,8 @@ def ink_of_page(grey: FloatImage, *, invert: bool = False) -> tuple[FloatImage, 
     return _without_lines(np.clip(ink, 0, 1), mask)
 
 
-def ink_of_few(grey: FloatImage) -> tuple[FloatImage, Mask]:
-    """`ink_of_page` for an image that a digit or a few may fill."""
-    try:
-        ink, _ = ink_of_digit(grey)
-    except BlankImageError:
-        ink = np.zeros_like(grey)
-    ink = to_working_size(ink)
+def _ink_of_few(digit: FloatImage) -> tuple[FloatImage, Mask]:
+    ink = to_working_size(digit)
     return _without_lines(ink, ink > _MIN_STRENGTH)
 
 

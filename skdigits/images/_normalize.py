@@ -24,7 +24,7 @@ from skdigits.images._resampling import resize, shrink
 _OVERSAMPLING = 5
 
 # Images are shrunk to this many pixels of the longer side: more show no more detail.
-_MAX_DIGIT_PIXELS = 800
+MAX_DIGIT_PIXELS = 800
 
 # Images whose darkest ink, from 0 to 1, is at least this dark keep their grey levels:
 # all of MNIST's are.
@@ -104,15 +104,14 @@ def normalize_digit(
     ((28, 28), array([  0, 255, 255, 255,   0], dtype=uint8))
     """
     check_sizes(size, box_size)
-    grey = shrink(load_image(image), _MAX_DIGIT_PIXELS)
-    return normalize(grey, size, box_size)[0]
+    ink, even = ink_of_digit(shrink(load_image(image), MAX_DIGIT_PIXELS))
+    return normalize(ink, even, size, box_size)[0]
 
 
 def normalize(
-    grey: FloatImage, size: int = 28, box_size: int = 20
+    ink: FloatImage, even: bool, size: int = 28, box_size: int = 20
 ) -> tuple[NDArray[np.uint8], Box]:
-    """`normalize_digit` of grey levels, and the box of the digit."""
-    ink, even = ink_of_digit(grey)
+    """`normalize_digit` of the result of `ink_of_digit`, and the box of the digit."""
     if even and _is_normalized(ink, size, box_size):
         return _to_uint8(ink), bounding_box(ink > 0)
     fits = (

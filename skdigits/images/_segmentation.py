@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.images._boxes import Box, FloatImage, Mask, lengths
-from skdigits.images._errors import ImageError
-from skdigits.images._ink import MAX_WORKING_PIXELS, ink_of_few, ink_of_page
+from skdigits.images._digit_ink import ink_of_digit
+from skdigits.images._errors import BlankImageError, ImageError
+from skdigits.images._ink import MAX_WORKING_PIXELS, estimate_ink
 from skdigits.images._lattice import Window, read_line
 from skdigits.images._loading import ImageLike, load_image, load_page
-from skdigits.images._normalize import normalize
+from skdigits.images._normalize import MAX_DIGIT_PIXELS, normalize
 from skdigits.images._preview import to_preview
 from skdigits.images._reading_order import to_numbers, to_rows
 from skdigits.images._resampling import shrink
@@ -33,10 +34,6 @@ _MIN_SCORE = 1.8
 # large images, relative to the image. Of pairs of digits of MNIST that touch, 1 % are
 # taken for one.
 _SINGLE, _MIN_SINGLE_HEIGHT = 0.95, 0.4
-
-# Maximum length of the longer side, in pixels, at which an image is read as a single
-# digit, of which 28 x 28 pixels are needed.
-_SINGLE_PIXELS = 600
 
 # A digit is nested in another one if this share of its box lies in the other's.
 _NESTED = 0.8
@@ -278,43 +275,40 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     """Read an image, of which the original has `longer` pixels."""
     if min(grey.shape) < 8:
         return _Reading(grey, grey > 1, [], 0.0, 0)
-    single = _read_single(
-        shrink(grey, _SINGLE_PIXELS),
-        0 if longer < MIN_PAGE_PIXELS else _MIN_SINGLE_HEIGHT,
-    )
-    if single:
-        return single
-    estimates = [ink_of_page, ink_of_few]
-    if longer < MIN_PAGE_PIXELS:
-        estimates.reverse()
-    readings = []
-    for estimate in estimates:
-        readings.append(_read(*estimate(grey), longer))
+    is_small = longer < MIN_PAGE_PIXELS
+    digit = shrink(grey, MAX_DIGIT_PIXELS)
+    try:
+        digit, even = ink_of_digit(digit)
+        single = _read_single(digit, even, 0 if is_small else _MIN_SINGLE_HEIGHT)
+        if single:
+            return single
+    except BlankImageError:
+        digit = np.zeros_like(digit)
+    readings: list[_Reading] = []
+    for ink, mask in estimate_ink(grey, digit, is_small=is_small):
+        readings.append(_read(ink, mask, longer))
         if not readings[-1].doubtful:
             break
-    best = max(readings, key=lambda r: (not r.has_nested_digits, r.score))
-    if not readings[-1].doubtful:
-        return best
-    reading = _read(*ink_of_page(grey, invert=True), longer)
-    return reading if _is_better(reading, best) else best
+    best = max(readings[:2], key=lambda r: (not r.has_nested_digits, r.score))
+    return readings[2] if readings[2:] and _is_better(readings[2], best) else best
 
 
-def _read_single(grey: FloatImage, min_height: float) -> _Reading | None:
-    """Read an image as a single digit; None if that is not sure.
+def _read_single(ink: FloatImage, even: bool, min_height: float) -> _Reading | None:
+    """Read the result of `ink_of_digit` as a single digit; None if that is not sure.
 
     `min_height` is relative to the image.
     """
     try:
-        image, box = normalize(grey)
+        image, box = normalize(ink, even)
     except ImageError:
         return None
-    if lengths(box)[0] < min_height * len(grey):
+    if lengths(box)[0] < min_height * len(ink):
         return None
     P = digit_network().predict_proba(image.reshape(1, -1))[0]
     if P.max() < _SINGLE:
         return None
     digit = Window(0, 1, box, image, P)
-    return _Reading(grey, grey < 0, [digit], _MIN_SCORE, 0)
+    return _Reading(ink, ink < 0, [digit], _MIN_SCORE, 0)
 
 
 def _turned(upright: _Reading, longer: int) -> _Reading:
