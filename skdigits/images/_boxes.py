@@ -1,6 +1,6 @@
 """Types of images and masks, and boxes around parts of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,30 @@ def bounding_box(mask: Mask) -> Box:
 def lengths(box: Box) -> tuple[int, int]:
     """Height and width of a box."""
     return box[0].stop - box[0].start, box[1].stop - box[1].start
+
+
+def shift(box: Box, outer: Box) -> Box:
+    """A box inside of an outer one, in pixels of the whole image."""
+    rows, columns = (
+        slice(whole.start + side.start, whole.start + side.stop)
+        for whole, side in zip(outer, box, strict=True)
+    )
+    return rows, columns
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    """The smallest box around boxes, of which there are some."""
+    rows, columns = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*boxes, strict=True)
+    )
+    return rows, columns
+
+
+def to_array(boxes: Collection[Box]) -> NDArray[np.intp]:
+    """Starts and stops of boxes by row and column, of shape (n_boxes, 2, 2)."""
+    sides = [[(side.start, side.stop) for side in box] for box in boxes]
+    return np.array(sides, dtype=np.intp).reshape(-1, 2, 2)
 
 
 def touches_border(box: Sequence[slice], shape: Sequence[int]) -> bool:

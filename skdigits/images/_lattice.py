@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
 from operator import itemgetter
 from typing import TypeAlias
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from skdigits.images._boxes import Box, FloatImage, Labels, lengths
+from skdigits.images._boxes import Box, FloatImage, Labels, lengths, union
 from skdigits.images._normalize import fit_to_box, place
 from skdigits.images._pieces import Piece, to_pieces
 from skdigits.images._strokes import Strokes, median_height
@@ -149,7 +148,7 @@ def _make_windows(
     for first in range(len(pieces)):
         box = pieces[first].box
         for stop in range(first + 1, min(first + MAX_PIECES, len(pieces)) + 1):
-            box = _union(box, pieces[stop - 1].box)
+            box = union([box, pieces[stop - 1].box])
             tall, wide = lengths(box)
             if wide > _MAX_WIDTH * height or tall > _MAX_HEIGHT * height:
                 break
@@ -177,14 +176,6 @@ def _normalized(
     near = ndimage.maximum_filter(own, 2 * margin + 1) & (own | (inside == 0))
     digit = np.where(near, share[rows, columns], 0)
     return place(fit_to_box(digit / digit.max(), 20), 28)
-
-
-def _union(box: Box, other: Box) -> Box:
-    rows, columns = (
-        slice(min(a.start, b.start), max(a.stop, b.stop))
-        for a, b in zip(box, other, strict=True)
-    )
-    return rows, columns
 
 
 def window_features(line: Line) -> NDArray[np.float64]:
@@ -248,7 +239,7 @@ def line_features(line: Line) -> NDArray[np.float64]:
         components.setdefault(piece.component, []).append(piece)
     n_high = n_bars = 0
     for own in components.values():
-        box = reduce(_union, (piece.box for piece in own))
+        box = union(piece.box for piece in own)
         n_high += any(lengths(piece.box)[0] >= 0.5 * height for piece in own)
         # A component as wide as a digit is not a bar although its pieces may be.
         parts = [box] if lengths(box)[1] <= height else [piece.box for piece in own]

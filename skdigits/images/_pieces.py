@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from skdigits.images._boxes import Box, Labels, Mask, bounding_box, lengths
+from skdigits.images._boxes import Box, Labels, Mask, lengths, shift
 from skdigits.images._strokes import Strokes, stroke_width
 
 # Components of less than this length, relative to the height of the line, are specks or
@@ -68,15 +68,15 @@ def to_pieces(
         cuts: list[tuple[NDArray[np.intp], float]] = []
         if wide >= _MIN_CUT_WIDTH * height and tall >= 0.4 * height:
             cuts = find_cuts(own, height)
-        part = np.zeros(own.shape, dtype=np.int32)
+        part = own.astype(np.int32)
         for seam, _ in cuts:
-            part += np.arange(wide) >= seam[:, None]
-        labels[box][own] = first + part[own]
+            part += own & (np.arange(wide) >= seam[:, None])
+        labels[box][own] = first - 1 + part[own]
         # Cuts that cross each other may leave nothing between them.
         found = [
-            (first + index, inner, cuts[index - 1][1] if index else 0.0)
-            for index in range(len(cuts) + 1)
-            if (inner := _box_of(labels, box, first + index)) is not None
+            (first + index, shift(inner, box), cuts[index - 1][1] if index else 0.0)
+            for index, inner in enumerate(ndimage.find_objects(part))
+            if inner is not None
         ]
         crossed = [0.0, *(ink for *_, ink in found[1:]), 0.0]
         pieces += [
@@ -85,17 +85,6 @@ def to_pieces(
         ]
         first += len(cuts) + 1
     return pieces
-
-
-def _box_of(labels: Labels, outer: Box, label: int) -> Box | None:
-    pixels = labels[outer] == label
-    if not pixels.any():
-        return None
-    rows, columns = (
-        slice(whole.start + side.start, whole.start + side.stop)
-        for whole, side in zip(outer, bounding_box(pixels), strict=True)
-    )
-    return rows, columns
 
 
 def find_cuts(own: Mask, height: float) -> list[tuple[NDArray[np.intp], float]]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from skdigits.images._boxes import Box, lengths
+from skdigits.images._boxes import Box, lengths, to_array, union
 
 # Lines rise or fall by at most this many pixels per pixel.
 _MAX_SLOPE = 0.3
@@ -21,11 +21,9 @@ def to_rows(boxes: Sequence[Box]) -> list[list[int]]:
     """Indices of the boxes of each row, from top to bottom and left to right."""
     if not boxes:
         return []
-    y, x = (
-        np.array([(box[axis].start + box[axis].stop) / 2 for box in boxes])
-        for axis in (0, 1)
-    )
-    heights = np.array([lengths(box)[0] for box in boxes])
+    sides = to_array(boxes)
+    y, x = sides.mean(axis=2).T
+    heights = np.ptp(sides[:, 0], axis=1)
     y = y - _slope(y, x, heights) * x
     rows: list[list[int]] = []
     for index in np.argsort(x, kind="stable"):
@@ -66,9 +64,8 @@ def to_numbers(rows: Sequence[Sequence[Box]]) -> list[tuple[range, int]]:
     for row, boxes in enumerate(rows):
         for column, span in enumerate(_split(boxes)):
             numbers.append((range(first + span.start, first + span.stop), column))
-            left = min(boxes[index][1].start for index in span)
-            right = max(boxes[index][1].stop for index in span)
-            places.append((row, left, right))
+            _, side = union(boxes[index] for index in span)
+            places.append((row, side.start, side.stop))
         first += len(boxes)
     columns = _columns(places)
     if len(set(zip((row for row, _, _ in places), columns, strict=True))) < len(places):

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skdigits.images._boxes import Box, FloatImage, Mask, lengths
+from skdigits.images._boxes import Box, FloatImage, Mask, lengths, to_array
 from skdigits.images._digit_ink import ink_of_digit
 from skdigits.images._errors import BlankImageError, ImageError
 from skdigits.images._ink import MAX_WORKING_PIXELS, estimate_ink
@@ -208,23 +208,21 @@ def segment(
         reading = _turned(reading, max(shape))
     boxes = [digit.box for digit in reading.digits]
     rows = to_rows(boxes)
+    is_cut = _are_cut(reading)
     regions = [
         DigitRegion(
             box=_to_original(boxes[index], shape, reading),
             row=row,
             column=column,
             image=reading.digits[index].image,
-            status="cut" if _is_cut(reading, index) else "ok",
+            status="cut" if is_cut[index] else "ok",
         )
         for row, indices in enumerate(rows)
         for column, index in enumerate(indices)
     ]
-    probabilities = [
-        reading.digits[index].probabilities for row in rows for index in row
-    ]
     return Segmentation(
         regions,
-        np.array(probabilities, dtype=np.float32).reshape(-1, 10),
+        reading.probabilities[[index for row in rows for index in row]],
         to_numbers([[boxes[index] for index in row] for row in rows]),
         ORIENTATIONS[reading.turn],
         shape,
@@ -250,20 +248,29 @@ class _Reading:
     @property
     def doubtful(self) -> bool:
         """Whether another estimate of ink or another turn may be better."""
-        confidence = [digit.probabilities.max() for digit in self.digits]
         return (
-            not confidence
+            not self.digits
             or self.has_nested_digits
-            or bool(np.mean(confidence) < _MIN_CONFIDENCE)
-            or self.left > _DOUBTFUL_LEFT * len(confidence)
+            or bool(self.confidence.mean() < _MIN_CONFIDENCE)
+            or self.left > _DOUBTFUL_LEFT * len(self.digits)
         )
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Probabilities of the classes, of shape (n_digits, 10)."""
+        rows = [digit.probabilities for digit in self.digits]
+        return np.array(rows, dtype=np.float32).reshape(-1, 10)
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of the most probable class of each digit."""
+        confidence: NDArray[np.float32] = self.probabilities.max(axis=1)
+        return confidence
 
     @cached_property
     def has_nested_digits(self) -> bool:
         """Whether a digit lies in another one, as in the outline of a wide stroke."""
-        boxes = [digit.box for digit in self.digits]
-        starts = np.array([side.start for box in boxes for side in box]).reshape(-1, 2)
-        stops = np.array([side.stop for box in boxes for side in box]).reshape(-1, 2)
+        starts, stops = np.moveaxis(to_array([d.box for d in self.digits]), 2, 0)
         areas = np.prod(stops - starts, axis=1)
         common = np.minimum(stops[:, None], stops) - np.maximum(starts[:, None], starts)
         shared = np.prod(np.maximum(common, 0), axis=2)
@@ -347,28 +354,23 @@ def _read(ink: FloatImage, mask: Mask, longer: int) -> _Reading:
     return _Reading(ink, mask, digits, score, left)
 
 
-def _is_cut(reading: _Reading, index: int) -> bool:
-    """Whether a digit reaches a border while there is paper at the opposite one.
+def _are_cut(reading: _Reading) -> Mask:
+    """Which digits reach a border while there is paper at the opposite one.
 
     Tightly cropped images have digits at both. A digit that is as high as the others
     and recognised for certain is whole.
     """
-    boxes = [digit.box for digit in reading.digits]
-    box, shape = boxes[index], reading.ink.shape
-    heights = [lengths(other)[0] for other in boxes]
-    if reading.digits[index].probabilities.max() >= _MIN_CONFIDENCE and heights[
-        index
-    ] >= _MIN_WHOLE * np.median(heights):
-        return False
-    slack = 0.15 * max(lengths(box))
-    for axis, size in enumerate(shape):
-        before = min(other[axis].start for other in boxes)
-        after = size - max(other[axis].stop for other in boxes)
-        if box[axis].start <= 1 and after > slack:
-            return True
-        if box[axis].stop >= size - 1 and before > slack:
-            return True
-    return False
+    if not reading.digits:
+        return np.zeros(0, dtype=bool)
+    starts, stops = np.moveaxis(to_array([d.box for d in reading.digits]), 2, 0)
+    sizes, shape = stops - starts, np.array(reading.ink.shape)
+    slack = 0.15 * sizes.max(axis=1, keepdims=True)
+    at_start = (starts <= 1) & (shape - stops.max(axis=0) > slack)
+    at_end = (stops >= shape - 1) & (starts.min(axis=0) > slack)
+    is_high = sizes[:, 0] >= _MIN_WHOLE * np.median(sizes[:, 0])
+    is_whole = is_high & (reading.confidence >= _MIN_CONFIDENCE)
+    is_cut: Mask = (at_start | at_end).any(axis=1) & ~is_whole
+    return is_cut
 
 
 def _to_original(

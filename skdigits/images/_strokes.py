@@ -13,6 +13,7 @@ from skdigits.images._boxes import (
     Labels,
     Mask,
     lengths,
+    to_array,
     touches_border,
 )
 
@@ -136,8 +137,10 @@ def typical_height(boxes: Sequence[Box], shape: Sequence[int]) -> float:
     min_height = _MIN_DIGIT_HEIGHT * max(shape)
     boxes = [box for box in boxes if lengths(box)[0] >= min_height]
     boxes = [box for box in boxes if not _is_slender(box)] or boxes
-    framed = _count_inside(boxes)
-    boxes = [box for box, inside in zip(boxes, framed, strict=True) if inside < 3]
+    # Frames and edges have others inside.
+    ends = to_array(boxes) * [1, -1]
+    n_inside = [np.count_nonzero((own < ends).all((1, 2))) for own in ends]
+    boxes = [box for box, inside in zip(boxes, n_inside, strict=True) if inside < 3]
     inner = [box for box in boxes if not touches_border(box, shape)]
     return median_height(inner or boxes)
 
@@ -151,16 +154,10 @@ def median_height(boxes: Sequence[Box]) -> float:
     """Median height of boxes, weighted by their areas; 0 if there are none."""
     if not boxes:
         return 0.0
-    heights, widths = np.array([lengths(box) for box in boxes]).T
+    heights, widths = np.ptp(to_array(boxes), axis=2).T
     order = np.argsort(heights)
     weights = np.cumsum((heights * widths)[order])
     return float(heights[order][np.searchsorted(weights, weights[-1] / 2)])
-
-
-def _count_inside(boxes: Sequence[Box]) -> list[int]:
-    """Number of other boxes inside each box, which is large for frames and edges."""
-    ends = np.array([[(side.start, -side.stop) for side in box] for box in boxes])
-    return [int((own < ends).all((1, 2)).sum()) for own in ends]
 
 
 def to_chains(boxes: dict[int, Box]) -> list[list[int]]:
@@ -169,13 +166,7 @@ def to_chains(boxes: dict[int, Box]) -> list[list[int]]:
     Returns the labels of each chain, from left to right.
     """
     labels = list(boxes)
-    corners = np.array(
-        [
-            [box[0].start, box[0].stop, box[1].start, box[1].stop]
-            for box in boxes.values()
-        ]
-    ).reshape(-1, 4)
-    top, bottom, left, right = corners.T
+    (top, bottom), (left, right) = to_array(boxes.values()).transpose(1, 2, 0)
     tall = bottom - top
     centre = (left + right) / 2
     chain = np.arange(len(labels))
