@@ -165,25 +165,23 @@ def to_chains(boxes: dict[int, Box]) -> list[list[int]]:
 
     Returns the labels of each chain, from left to right.
     """
-    labels = list(boxes)
-    (top, bottom), (left, right) = to_array(boxes.values()).transpose(1, 2, 0)
+    labels = sorted(
+        boxes, key=lambda label: boxes[label][1].start + boxes[label][1].stop
+    )
+    sides = to_array([boxes[label] for label in labels])
+    (top, bottom), (left, right) = sides.transpose(1, 2, 0)
     tall = bottom - top
-    centre = (left + right) / 2
     chain = np.arange(len(labels))
     for index in range(len(labels)):
         overlap = np.minimum(bottom[index], bottom) - np.maximum(top[index], top)
         gap = left - right[index]
         level = overlap >= 0.5 * np.minimum(tall[index], tall)
         near = gap <= _MAX_GAP * np.maximum(tall[index], tall)
-        follows = (centre > centre[index]) | (
-            (centre == centre[index]) & (np.arange(len(labels)) > index)
-        )
-        candidates = np.flatnonzero(level & near & follows)
-        if candidates.size:
-            nearest = candidates[np.argmin(gap[candidates])]
+        following = np.flatnonzero((level & near)[index + 1 :]) + index + 1
+        if following.size:
+            nearest = following[np.argmin(gap[following])]
             chain[chain == chain[index]] = chain[nearest]
-    order = np.argsort(centre, kind="stable")
     chains: dict[int, list[int]] = {}
-    for index in order:
-        chains.setdefault(int(chain[index]), []).append(labels[index])
+    for label, number in zip(labels, chain, strict=True):
+        chains.setdefault(int(number), []).append(label)
     return list(chains.values())

@@ -134,30 +134,27 @@ skdigits.strokes = (() => {
 
   // Links each component to its right neighbour at the same height.
   function toChains(components) {
-    const boxes = components.map(({ box }) => box);
-    const centres = boxes.map(({ left, right }) => (left + right) / 2);
-    const chain = boxes.map((_, index) => index);
+    const place = ({ box: { left, right } }) => left + right;
+    const sorted = [...components].sort((a, b) => place(a) - place(b));
+    const chain = sorted.map((_, index) => index);
     const indices = [...chain];
-    for (const index of indices) {
-      const followers = indices.filter(
-        (other) =>
-          (centres[other] > centres[index] ||
-            (centres[other] === centres[index] && other > index)) &&
-          areNeighbours(boxes[index], boxes[other])
+    sorted.forEach(({ box }, index) => {
+      const following = indices.filter(
+        (other) => other > index && areNeighbours(box, sorted[other].box)
       );
-      if (followers.length) {
-        const nearest = cheapest(followers, (other) => boxes[other].left);
+      if (following.length) {
+        const nearest = cheapest(following, (other) => sorted[other].box.left);
         const [from, to] = [chain[index], chain[nearest]];
         chain.forEach((each, other) => {
           chain[other] = each === from ? to : each;
         });
       }
-    }
+    });
     const chains = new Map();
-    for (const index of indices.sort((a, b) => centres[a] - centres[b])) {
+    sorted.forEach((component, index) => {
       const links = chains.get(chain[index]) || [];
-      chains.set(chain[index], [...links, components[index]]);
-    }
+      chains.set(chain[index], [...links, component]);
+    });
     return [...chains.values()];
   }
 
