@@ -1,12 +1,12 @@
 """DigitReadingDisplay: a page, its reading, and the input of the network."""
 
-import os
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skdigits.images import PageReading, load_image, read_digits
+from skdigits.images._loading import ImageLike
 from skdigits.images._page_reading import to_mark
 from skdigits.images._preview import UNSURE_COLOR, percent
 from skdigits.plotting._digit_grid import DigitGridDisplay
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from PIL.Image import Image
     from sklearn.base import BaseEstimator
 
 
@@ -176,7 +175,7 @@ class DigitReadingDisplay:
     @classmethod
     def from_image(
         cls,
-        image: "str | os.PathLike[str] | IO[bytes] | Image | ArrayLike",
+        image: ImageLike,
         estimator: "BaseEstimator | None" = None,
         *,
         min_confidence: float | None = None,

@@ -1,18 +1,17 @@
 """TableReadingDisplay: an image of a table with the numbers read from it."""
 
-import os
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skdigits.images import TableReading, load_image, read_table
+from skdigits.images._loading import ImageLike
 from skdigits.images._preview import SURE_COLOR, UNSURE_COLOR
 from skdigits.plotting._matplotlib import draw_label, import_pyplot, show_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from PIL.Image import Image
     from sklearn.base import BaseEstimator
 
 _COLORS: dict[Literal["ok", "unsure", "empty"], str]
@@ -155,7 +154,7 @@ class TableReadingDisplay:
     def from_reading(
         cls,
         reading: TableReading,
-        image: "str | os.PathLike[str] | IO[bytes] | Image | ArrayLike",
+        image: ImageLike,
         **kwargs: Any,
     ) -> Self:
         """Draw a reading on the image from which it was read.
@@ -203,7 +202,7 @@ class TableReadingDisplay:
     @classmethod
     def from_image(
         cls,
-        image: "str | os.PathLike[str] | IO[bytes] | Image | ArrayLike",
+        image: ImageLike,
         estimator: "BaseEstimator | None" = None,
         *,
         shape: tuple[int, int] | None = None,
