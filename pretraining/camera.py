@@ -7,6 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from skdigits.images import ImageError, normalize_digit
+from skdigits.images._boxes import bounding_box
 from skdigits.images._normalize import fit_to_box, place
 from skdigits.images._resampling import resize
 
@@ -74,8 +75,7 @@ def normalized_ink(ink, rng):
 
 def _resized(ink, rng):
     """Crop ink, and resize it to a random size with a margin."""
-    rows, columns = (np.flatnonzero((ink > ink.max() / 2).any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = ink[bounding_box(ink > ink.max() / 2)]
     scale = np.exp(rng.uniform(np.log(7), np.log(90))) / max(ink.shape)
     aspect = np.exp(rng.normal(0, 0.15))
     height, width = (

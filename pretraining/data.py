@@ -7,7 +7,7 @@ from scipy import ndimage
 from pretraining.camera import normalized_ink, normalized_photograph
 from pretraining.mining import windows_of_line
 from pretraining.no_digits import no_digit
-from pretraining.pens import write
+from pretraining.pens import enlarge, write
 from pretraining.typefaces import printed, random_font
 from pretraining.windows import window
 
@@ -116,9 +116,8 @@ def _rewritten(X, y, rng):
 
 def _photographed(X, y, rng):
     index = rng.integers(len(X))
-    ink = np.kron(X[index] / np.float32(255), np.ones((4, 4), dtype=np.float32))
     normalize = normalized_photograph if rng.random() < 0.6 else normalized_ink
-    return normalize(ink, rng), y[index]
+    return normalize(enlarge(X[index]), rng), y[index]
 
 
 def _typed(X, y, rng, held_out):

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from pretraining.pens import ink_of, write
+from pretraining.pens import enlarge, ink_of, write
 from pretraining.typefaces import printed, random_character, random_font
+from skdigits.images._boxes import bounding_box
 from skdigits.images._digit_ink import ink_of_digit
 from skdigits.images._errors import BlankImageError
 from skdigits.images._ink import estimate_ink
@@ -161,14 +162,12 @@ def _digit(digit, label, tall, rng):
     if rng.random() < 0.6:
         ink = write(digit, label, rng)
     else:
-        ink = np.kron(digit / np.float32(255), np.ones((4, 4), dtype=np.float32))
-        ink = np.clip(3 * ndimage.gaussian_filter(ink, 2) - 1, 0, 1)
+        ink = np.clip(3 * ndimage.gaussian_filter(enlarge(digit), 2) - 1, 0, 1)
     return _scaled(ink, tall)
 
 
 def _scaled(ink, longer):
-    rows, columns = (np.flatnonzero((ink > 0.3).any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = ink[bounding_box(ink > 0.3)]
     scale = longer / max(ink.shape)
     return resize(ink, [max(2, round(side * scale)) for side in ink.shape])
 

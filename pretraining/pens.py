@@ -10,6 +10,8 @@ from scipy import ndimage
 from skimage.draw import line
 from skimage.morphology import skeletonize
 
+from skdigits.images._boxes import bounding_box
+
 # Pixels of the centre line per pixel of MNIST.
 ZOOM = 3
 
@@ -48,12 +50,14 @@ def ink_of(path, radius):
         From 0 for paper to 1 for ink.
     """
     reach = int(radius + 2)
-    rows, columns = np.nonzero(path)
-    path = np.pad(
-        path[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], reach
-    )
+    path = np.pad(path[bounding_box(path)], reach)
     distance = ndimage.distance_transform_edt(~path)
     return np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
+
+
+def enlarge(digit):
+    """Ink of a digit of MNIST, in [0, 1], with four times its height and width."""
+    return np.kron(digit / np.float32(255), np.ones((4, 4), dtype=np.float32))
 
 
 def write(digit, label, rng, radius=None):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from pretraining.camera import normalized_ink
-from pretraining.pens import write
+from pretraining.pens import enlarge, write
+from skdigits.images._boxes import bounding_box
 
 # A window shows a digit if it has this share of the ink of the digit, and if other ink
 # is at most this share of it.
@@ -88,9 +89,8 @@ def _line(images, labels, rng):
         if redrawn:
             ink = write(image, label, rng, radius)
         else:
-            ink = np.kron(image / np.float32(255), np.ones((4, 4), np.float32))
-            rows, columns = np.nonzero(ink > 0.3)
-            ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            ink = enlarge(image)
+            ink = ink[bounding_box(ink > 0.3)]
         inks.append(ink)
     height = max(map(len, inks)) + _HEIGHT // 8
     layers = np.zeros((3, height, sum(ink.shape[1] for ink in inks) + _HEIGHT))
