@@ -46,27 +46,9 @@ def make_line(X, y, rng):
     labels = []
     slope = rng.uniform(-0.08, 0.08)
     for _ in range(rng.integers(1, 11)):
-        what = "digit"
-        if kind == "signs" and rng.random() < 0.3:
-            what = "sign"
-        elif kind == "words" and rng.random() < 0.85:
-            what = "letter"
-        drop = 0.0
-        if what == "digit":
-            index = rng.integers(len(X))
-            tall = height * np.exp(rng.normal(0, uneven))
-            if small_zeros and y[index] == 0:
-                tall *= rng.uniform(0.35, 0.8)
-                drop = -rng.uniform(0, 0.3) * height
-            ink = _digit(X[index], y[index], tall, rng)
-        elif what == "sign":
-            ink, drop = _sign(height, pen, rng)
-        else:
-            font = random_font(rng)
-            ink = printed(random_character(font, rng), font, rng)
-            if ink is None:
-                continue
-            ink = _scaled(ink, height * rng.uniform(0.6, 1.2))
+        ink, drop, label = _character(X, y, rng, kind, height, pen, uneven, small_zeros)
+        if ink is None:
+            continue
         tall, wide = ink.shape
         gap = {
             "touching": rng.uniform(-0.18, 0.1),
@@ -81,9 +63,9 @@ def make_line(X, y, rng):
             break
         box = slice(top, top + tall), slice(max(left, 0), max(left, 0) + wide)
         more = ink > np.maximum(canvas[box], 0.3)
-        if what == "digit":
-            labels.append(int(y[index]))
-        numbers[box][more] = len(labels) if what == "digit" else -1
+        if label is not None:
+            labels.append(label)
+        numbers[box][more] = -1 if label is None else len(labels)
         canvas[box] = np.maximum(canvas[box], ink)
         place = left + wide
     canvas = canvas[:, : round(place + height)]
@@ -156,6 +138,27 @@ def to_lines(strokes):
     labels = strokes.labels.copy()
     lines = [to_line(strokes, chain, labels) for chain in to_chains(strokes.boxes)]
     return [line for line in lines if line is not None], labels
+
+
+def _character(X, y, rng, kind, height, pen, uneven, small_zeros):
+    """Ink of a digit or of another character, or None for a missing character.
+
+    Also how far its lower end lies below the line, and the label of a digit.
+    """
+    if kind == "signs" and rng.random() < 0.3:
+        return *_sign(height, pen, rng), None
+    if kind == "words" and rng.random() < 0.85:
+        font = random_font(rng)
+        ink = printed(random_character(font, rng), font, rng)
+        if ink is not None:
+            ink = _scaled(ink, height * rng.uniform(0.6, 1.2))
+        return ink, 0.0, None
+    index = rng.integers(len(X))
+    tall, drop = height * np.exp(rng.normal(0, uneven)), 0.0
+    if small_zeros and y[index] == 0:
+        tall *= rng.uniform(0.35, 0.8)
+        drop = -rng.uniform(0, 0.3) * height
+    return _digit(X[index], y[index], tall, rng), drop, int(y[index])
 
 
 def _digit(digit, label, tall, rng):
