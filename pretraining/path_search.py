@@ -17,9 +17,9 @@ from benchmarks.photographs import load_pages, score, split_of
 from benchmarks.touching import make_pair
 from pretraining.__main__ import load
 from pretraining.lines import strokes_of, to_lines
-from pretraining.segmentation import path_weights
+from pretraining.segmentation import path_weights, split_weights
 from skdigits.images import load_image
-from skdigits.images._lattice import WEIGHTS, choose_digits
+from skdigits.images._lattice import choose_digits
 from skdigits.images._reading_order import to_rows
 
 # An image without digits in which one is read counts as this many more errors.
@@ -47,10 +47,10 @@ def examples(paths, n_pages, n_pairs, held):
 
 def count_errors(weights, images):
     """Digits that are lost or false with some weights."""
-    weights = np.split(weights, np.cumsum([np.size(own) for own in WEIGHTS])[:-1])
+    parts = split_weights(weights)
     errors = 0
     for lines, rows in images:
-        digits = [d for line in lines for d in choose_digits(line, weights)[0]]
+        digits = [d for line in lines for d in choose_digits(line, parts)[0]]
         found = [
             "".join(str(digits[index].probabilities.argmax()) for index in row)
             for row in to_rows([digit.box for digit in digits])

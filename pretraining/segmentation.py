@@ -15,9 +15,7 @@ from scipy import optimize
 from pretraining.__main__ import load
 from pretraining.lines import make_line, photographed, to_lines
 from skdigits.images._lattice import (
-    OTHER_WEIGHTS,
     WEIGHTS,
-    WINDOW_WEIGHTS,
     line_features,
     skip_features,
     window_features,
@@ -73,77 +71,85 @@ def path_weights():
     return np.hstack(WEIGHTS)
 
 
+def split_weights(weights):
+    """Parts of `path_weights`: of windows, skipped pieces, joints and other lines."""
+    return np.split(weights, np.cumsum([np.size(own) for own in WEIGHTS])[:-1])
+
+
 def log_likelihood(weights, chains):
     """Sum over chains of the log-likelihood of the true paths, and its gradient."""
-    n, m = len(WINDOW_WEIGHTS), -len(OTHER_WEIGHTS)
-    total, gradient = 0.0, np.zeros_like(weights)
-    for F, S, cuts, other, spans, path in chains:
-        scores, skips = F @ weights[:n], S @ weights[n : m - 1]
-        joints = weights[m - 1] * cuts
-        n_pieces = len(S)
-        starting = [[] for _ in range(n_pieces + 1)]
-        ending = [[] for _ in range(n_pieces + 1)]
-        for index, (first, stop) in enumerate(spans):
-            starting[first].append(index)
-            ending[stop].append(index)
-        # Paths to each piece: all of them, and those that end there with a window.
-        before, closed = np.full((2, n_pieces + 1), -np.inf)
-        before[0] = 0.0
-        before_window = np.zeros(n_pieces + 1)
-        for stop in range(n_pieces + 1):
-            if stop:
-                closed[stop] = np.logaddexp.reduce(
-                    [before_window[spans[i][0]] + scores[i] for i in ending[stop]]
-                    or [-np.inf]
-                )
-                skipped = before[stop - 1] + skips[stop - 1]
-                before[stop] = np.logaddexp.reduce([skipped, closed[stop]])
-            else:
-                skipped = 0.0
-            if stop < n_pieces:
-                joined = closed[stop] + joints[stop]
-                before_window[stop] = np.logaddexp.reduce([skipped, joined])
-        # Paths from each piece: those after a skipped piece, and after a window.
-        after, after_window = np.zeros(n_pieces + 1), np.zeros(n_pieces + 1)
-        windows = np.full(n_pieces + 1, -np.inf)
-        for first in range(n_pieces - 1, -1, -1):
-            windows[first] = np.logaddexp.reduce(
-                [after_window[spans[i][1]] + scores[i] for i in starting[first]]
-                or [-np.inf]
-            )
-            skipped = after[first + 1] + skips[first]
-            after[first] = np.logaddexp.reduce([skipped, windows[first]])
-            after_window[first] = np.logaddexp.reduce(
-                [skipped, windows[first] + joints[first]]
-            )
-        Z = before[-1]
-        # Of the paths together: those of digits, and the one of another line.
-        nothing = skips.sum() + other @ weights[m:]
-        both = np.logaddexp(Z, nothing)
-        starts, stops = np.array(spans, dtype=int).T
-        share = np.exp(before_window[starts] + scores + after_window[stops] - Z)
-        skip_share = np.exp(before[:-1] + skips + after[1:] - Z)
-        joint_share = np.exp(closed[:-1] + joints + windows[:-1] - Z)
-        skipped = np.ones(n_pieces)
-        joint = np.zeros(n_pieces)
-        for index in path:
-            skipped[slice(*spans[index])] = 0
-            joint[spans[index][0]] = any(
-                spans[other][1] == spans[index][0] for other in path
-            )
-        digits = np.exp(Z - both)
-        true = scores[path].sum() + skips @ skipped + joints @ joint
-        own = 1.0  # share of the digits' state in the true paths
-        if not path:
-            either = np.logaddexp(true, nothing)
-            own, true = np.exp(true - either), either
-        total += true - both
-        gradient[:n] += F[path].sum(0) - digits * share @ F
-        gradient[n : m - 1] += (own * skipped - digits * skip_share) @ S
-        gradient[n : m - 1] += (digits - own) * S.sum(axis=0)
-        gradient[m - 1] += (joint - digits * joint_share) @ cuts
-        gradient[m:] += (digits - own) * other
-    return total, gradient
+    results = [_log_likelihood(split_weights(weights), *chain) for chain in chains]
+    values, gradients = zip(*results, strict=True)
+    return sum(values), np.sum(gradients, axis=0)
+
+
+def _log_likelihood(parts, F, S, cuts, other, spans, path):
+    for_windows, for_skips, for_joints, for_others = parts
+    starts, stops = np.transpose(spans)
+    scores, skips, joints = F @ for_windows, S @ for_skips, for_joints * cuts
+    before, closed, before_window = _forward(starts, stops, scores, skips, joints)
+    after, opened, after_window = _backward(starts, stops, scores, skips, joints)
+    Z = before[-1]
+    nothing = skips.sum() + other @ for_others
+    both = np.logaddexp(Z, nothing)
+    share = np.exp(before_window[starts] + scores + after_window[stops] - Z)
+    skip_share = np.exp(before[:-1] + skips + after[1:] - Z)
+    joint_share = np.exp(closed[:-1] + joints + opened - Z)
+    places = np.arange(len(skips))
+    skipped = np.ones(len(skips))
+    for index in path:
+        skipped[slice(*spans[index])] = 0
+    joint = np.isin(places, starts[path]) & np.isin(places, stops[path])
+    digits = np.exp(Z - both)
+    true = scores[path].sum() + skips @ skipped + joints @ joint
+    own = 1.0  # share of the true paths in which the line consists of digits
+    if not path:
+        either = np.logaddexp(true, nothing)
+        own, true = np.exp(true - either), either
+    gradient = [
+        F[path].sum(0) - digits * share @ F,
+        (own * skipped - digits * skip_share) @ S + (digits - own) * S.sum(axis=0),
+        [(joint - digits * joint_share) @ cuts],
+        (digits - own) * other,
+    ]
+    return true - both, np.concatenate(gradient)
+
+
+def _forward(starts, stops, scores, skips, joints):
+    """Log of the sum over all paths to each piece.
+
+    Also over those that end there with a window, and over all of them if a window
+    begins there, with the joint of the two.
+    """
+    before, closed = np.full((2, len(skips) + 1), -np.inf)
+    before_window = np.zeros(len(skips))
+    before[0] = 0.0
+    for stop, skip in enumerate(skips, start=1):
+        own = stops == stop
+        closed[stop] = np.logaddexp.reduce(before_window[starts[own]] + scores[own])
+        skipped = before[stop - 1] + skip
+        before[stop] = np.logaddexp(skipped, closed[stop])
+        if stop < len(skips):
+            joined = closed[stop] + joints[stop]
+            before_window[stop] = np.logaddexp(skipped, joined)
+    return before, closed, before_window
+
+
+def _backward(starts, stops, scores, skips, joints):
+    """Log of the sum over all paths from each piece.
+
+    Also over those that begin there with a window, and over all of them if a window
+    ends there, with the joint of the two.
+    """
+    after, after_window = np.zeros((2, len(skips) + 1))
+    opened = np.zeros(len(skips))
+    for first in reversed(range(len(skips))):
+        own = starts == first
+        opened[first] = np.logaddexp.reduce(after_window[stops[own]] + scores[own])
+        skipped = after[first + 1] + skips[first]
+        after[first] = np.logaddexp(skipped, opened[first])
+        after_window[first] = np.logaddexp(skipped, opened[first] + joints[first])
+    return after, opened, after_window
 
 
 def main():
@@ -183,11 +189,9 @@ def main():
     )
     for weights in (start, result.x):
         print([-log_likelihood(weights, part)[0] / len(part) for part in sets])
-    n, m = len(WINDOW_WEIGHTS), -len(OTHER_WEIGHTS)
-    print("WINDOW_WEIGHTS", np.round(result.x[:n], 2).tolist())
-    print("SKIP_WEIGHTS", np.round(result.x[n : m - 1], 2).tolist())
-    print("JOINT_WEIGHT", np.round(result.x[m - 1], 2))
-    print("OTHER_WEIGHTS", np.round(result.x[m:], 2).tolist())
+    names = ("WINDOW_WEIGHTS", "SKIP_WEIGHTS", "JOINT_WEIGHT", "OTHER_WEIGHTS")
+    for name, part in zip(names, split_weights(result.x), strict=True):
+        print(name, np.round(part, 2).tolist())
 
 
 if __name__ == "__main__":
