@@ -39,8 +39,9 @@ def test_label_digits_of_a_misread_digit(page):
     [
         (TEXT + TEXT[:4] + TEXT[5:], ImageError, r"Line 2: the text has 9 .* page 10"),
         ("9" + TEXT + TEXT, ImageError, r"Line 1: the text has 11 .* page 10"),
-        ("12a", ValueError, "text must contain the digits"),
-        (" \n", ValueError, "text must contain the digits"),
+        ("12a", ValueError, "text must be a str of the digits .* Got '12a'"),
+        (" \n", ValueError, "text must be a str of the digits"),
+        (12, ValueError, "text must be a str of the digits .* Got 12 instead"),
     ],
 )
 def test_label_digits_with_another_text(page, text, error, message):

@@ -51,7 +51,8 @@ def label_digits(
         If the image cannot be read, see :func:`load_image`, or if its digits do not
         match the text. The message has the lines that differ.
     ValueError
-        If `text` has characters other than digits and white space, or no digit.
+        If `text` is not a str, has characters other than digits and white space, or
+        has no digit.
 
     See Also
     --------
@@ -67,11 +68,11 @@ def label_digits(
     >>> X.shape, y.tolist()
     ((2, 784), [1, 1])
     """
-    labels = "".join(text.split())
+    labels = "".join(text.split()) if isinstance(text, str) else ""
     if not (labels.isascii() and labels.isdecimal()):
         raise ValueError(
-            "text must contain the digits on the page, 0 to 9, and white space. Got "
-            f"{text!r} instead."
+            "text must be a str of the digits on the page, 0 to 9, and white space. "
+            f"Got {text!r} instead."
         )
     pairs = _align(read_digits(image).digits, labels)
     _check_pairs(pairs)
