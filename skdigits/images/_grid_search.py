@@ -28,7 +28,7 @@ _SMALL, _SMALL_WINDOW = 240, 13
 _MIN_GRID = 0.12
 
 # If the corners enclose less than this part of the extent of the lines, the outer lines
-# may be missing. The extent is that of so many pixels.
+# may be missing. The extent is measured on at most this many pixels.
 _MIN_FILL = 0.8
 _MAX_POINTS = 3000
 

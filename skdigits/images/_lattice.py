@@ -32,14 +32,13 @@ _MAX_BARS = 0.75
 # Digits that touch lie side by side: they share this part of the lower one's height.
 _MIN_ABREAST = 0.5
 
-
 # Weights in the log-likelihood of a path: of the features of windows, of pieces that
 # are not part of a digit, and of lines that do not consist of digits. Fitted by
 # pretraining/segmentation.py on synthetic lines of digits that the network was not
 # trained on. Then changed one or two at a time, as by pretraining/path_search.py, to
 # reduce the errors on half of the photographs, on pages of scikit-learn's digits and on
-# synthetic pages, words, textures and touching pairs; that of the strength of ink is
-# from there alone.
+# synthetic pages, words, textures and touching pairs. Only this search chose the last
+# weight of windows, that of the strength of ink.
 WINDOW_WEIGHTS = np.array(
     [-0.95, 4.8, -0.78, 0.24, 2.3, -6.2, -4.0, -4.0]
     + [-3.7, -6.7, -4.7, -0.43, -0.84, 9.4, 2.7]

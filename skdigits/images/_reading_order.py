@@ -11,9 +11,9 @@ from skdigits.images._boxes import Box, lengths, to_array, union
 # Lines rise or fall by at most this many pixels per pixel.
 _MAX_SLOPE = 0.3
 
-# A gap separates two numbers if it is wider than the first number, relative to the
-# height of the digits, and wider than the next narrower gap of the line by the second;
-# and in any case if it is wider than the third. Narrower gaps than the last are alike.
+# A gap separates two numbers if it is wider than the minimum, and than the ratio times
+# the next narrower gap of the line, or if it is wider than the maximum. Narrow gaps
+# count as equal. Widths are relative to the height of the digits.
 _MIN_GAP, _MIN_GAP_RATIO, _MAX_GAP, _NARROW_GAP = 0.55, 1.5, 2.0, 0.2
 
 

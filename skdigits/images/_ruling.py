@@ -68,11 +68,9 @@ def find_lines(ink: FloatImage, mask: Mask) -> Mask:
     nearby = 2 * _max_thickness(mask.shape) + 1
     sharp = mask & (ink >= 0.5 * ndimage.maximum_filter(ink, nearby))
     level = _level_lines(ink, sharp)
-    middles = [line.curve[len(line.curve) // 2] for line in level]
-    frame = np.ptp(middles) if middles else 0.0
-    if frame < _MIN_FRAME * len(mask):
-        frame = np.inf
-    upright = _level_lines(ink.T, sharp.T, _MIN_LENGTH_OF_FRAME * frame)
+    frame = np.ptp([line.curve[len(line.curve) // 2] for line in level] or [0])
+    enough = _MIN_LENGTH_OF_FRAME * frame if frame >= _MIN_FRAME * len(mask) else np.inf
+    upright = _level_lines(ink.T, sharp.T, enough)
     return mask & line_pixels(ink, sharp, level, upright)
 
 

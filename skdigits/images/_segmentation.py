@@ -23,9 +23,9 @@ from skdigits.pretrained._digit_reader import digit_network
 # Smaller images, in pixels of the longer side, show a digit or a few.
 MIN_PAGE_PIXELS = 300
 
-# Readings of a lower mean confidence, or with more components per digit that have the
-# height of a digit and are none, are doubtful. Other turns are also tried if the mean
-# score is lower than the last number.
+# A reading is doubtful if its mean confidence is lower, or if more components per digit
+# have the height of a digit but are not digits. Other turns are also tried if the mean
+# score of the digits is lower than the last number.
 _MIN_CONFIDENCE = 0.9
 _DOUBTFUL_LEFT = 0.3
 _MIN_SCORE = 1.8
@@ -41,7 +41,8 @@ _NESTED = 0.8
 # Minimum height of a digit at the border that is not cut, relative to the median.
 _MIN_WHOLE = 0.85
 
-# With this many of them per digit, an image shows words or a texture.
+# An image shows words or a texture if it has this many components per digit that have
+# the height of a digit but are not digits.
 _MAX_LEFT = 3
 
 # An image is turned, or the other tone taken for ink, if that reading has this many
@@ -107,7 +108,7 @@ class DigitRegion:
         Returns
         -------
         ndarray of float32 of shape (bottom - top, right - left)
-            Grey levels in [0, 1], as of :func:`load_image`.
+            Grey levels in [0, 1], as returned by :func:`load_image`.
 
         Raises
         ------
@@ -235,7 +236,7 @@ class _Reading:
     """The digits of a turned working image for one estimate of ink.
 
     `score` is how much more likely they are than no digits, and `left` the number of
-    components that have the height of a digit and are none.
+    components that have the height of a digit but are not digits.
     """
 
     ink: FloatImage

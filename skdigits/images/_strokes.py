@@ -25,8 +25,8 @@ _MIN_DIGIT_HEIGHT = 0.012
 # Maximum number of components: more are the texture of a surface. The largest are kept.
 _MAX_COMPONENTS = 800
 
-# Components that are higher, relative to their width, are rather the sides of a frame
-# than the digit 1.
+# Components that are higher, relative to their width, are the sides of a frame, and not
+# the digit 1.
 _MAX_SLENDER = 12
 
 # A stroke ends where its ink falls below this share of the darkest ink in a square of
