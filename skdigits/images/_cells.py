@@ -50,7 +50,7 @@ def find_cell_digits(table: FlatTable, merged: list[tuple[slice, slice]]) -> Cel
     Ink belongs to the cell of its centre, so digits may cross lines. Merged cells, text
     and notes have no digits.
     """
-    strokes = find_strokes(1 - table.page, table.mask)
+    strokes = find_strokes(table.ink, table.mask)
     heights, widths = np.diff(table.rows), np.diff(table.columns)
     chains: dict[tuple[int, int], list[tuple[float, int]]] = {}
     for label, box in strokes.boxes.items():

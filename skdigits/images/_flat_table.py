@@ -1,4 +1,4 @@
-"""Flatten a grid: its image with straight lines, and its page without them."""
+"""Flatten a grid: the ink of its cells, without its lines."""
 
 from dataclasses import dataclass
 
@@ -32,11 +32,11 @@ _BLUR = 2
 class FlatTable:
     """A table without perspective and lines.
 
-    `page` is its ink on white paper, from 1 for paper to 0 for black, `mask` where it
-    has ink, and `rows` and `columns` are the places of the lines that were removed.
+    `ink` is its ink, from 0 for paper to 1 for black, `mask` where that is not noise,
+    and `rows` and `columns` are the places of the lines that were removed.
     """
 
-    page: FloatImage
+    ink: FloatImage
     mask: Mask
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
@@ -80,7 +80,7 @@ def flatten(grey: FloatImage, crossings: Points) -> FlatTable:
     inside = tuple(slice(margin, round(places[-1])) for places in (rows, columns))
     own = np.zeros_like(ink)
     own[inside] = ink[inside]
-    return FlatTable(1 - own, own > min_ink, rows, columns)
+    return FlatTable(own, own > min_ink, rows, columns)
 
 
 def _ink(flat: FloatImage, cell: float) -> tuple[FloatImage, float]:

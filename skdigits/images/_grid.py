@@ -90,7 +90,7 @@ class Grid:
         y, x = np.moveaxis(self.canvas_crossings(), -1, 0)
         return [level.covers(x, upright.widths), upright.covers(y.T, level.widths)]
 
-    def merged(self) -> list[tuple[slice, slice]]:
+    def merged_cells(self) -> list[tuple[slice, slice]]:
         """Rows and columns of each block of merged cells."""
         rows, columns = self.shape
         level, upright = (cover < _MERGED for cover in self.covers())

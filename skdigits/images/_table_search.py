@@ -66,7 +66,7 @@ def find_tables(
             grey,
             place * grey.shape - 0.5,
             place * original - 0.5,
-            grid.merged(),
+            grid.merged_cells(),
             original,
             preview,
         )
