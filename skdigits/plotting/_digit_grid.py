@@ -1,6 +1,6 @@
 """DigitGridDisplay: digit images with their labels and predictions."""
 
-from math import ceil, isqrt, prod
+from math import ceil
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,6 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import indexable
 
 from skdigits._sklearn_compat import _safe_indexing
+from skdigits.augmentation._warp import check_image_shape
 from skdigits.plotting._matplotlib import import_pyplot
 
 if TYPE_CHECKING:
@@ -253,7 +254,8 @@ class DigitGridDisplay:
             Predictions, drawn only with `y_true`.
 
         image_shape : tuple of (height, width), default=None
-            Shape of the image in a row of `X`. If `None`, the images are square.
+            Shape of the image in a row of `X`; one of the two may be -1. If `None`,
+            the images are square.
 
         order : {"C", "F"}, default="C"
             Order of the pixels in a row of `X`: `"C"` for one line after the other,
@@ -415,27 +417,15 @@ def _to_images(X, image_shape, order):
             "X must have shape (n_samples, n_features) or (n_samples, height, width). "
             f"Got an array of {X.ndim} dimension(s) instead."
         )
-    n_features = prod(X.shape[1:])
-    if image_shape is None:
-        image_shape = X.shape[1:] if X.ndim == 3 else (isqrt(n_features),) * 2
-        if prod(image_shape) != n_features:
-            raise ValueError(
-                f"{n_features} features do not make a square image. Pass "
-                "`image_shape=(height, width)`."
-            )
-    image_shape = tuple(image_shape)
     if X.ndim == 3:
-        valid = image_shape == X.shape[1:]
-    else:
-        valid = len(image_shape) == 2 and min(image_shape) > 0
-        valid = valid and prod(image_shape) == n_features
-    if not valid:
-        raise ValueError(
-            f"`image_shape` must match X of shape (n_samples, "
-            f"{', '.join(map(str, X.shape[1:]))}). Got {image_shape} instead."
-        )
-    height, width = image_shape
-    if order == "F" and X.ndim == 2:
+        if image_shape is not None and tuple(image_shape) != X.shape[1:]:
+            raise ValueError(
+                f"image_shape must match images of shape {X.shape[1:]}. Got "
+                f"{image_shape!r} instead. Omit it, or correct it."
+            )
+        return X
+    height, width = check_image_shape(image_shape, X.shape[1])
+    if order == "F":
         return X.reshape(-1, width, height).transpose(0, 2, 1)
     return X.reshape(-1, height, width)
 
