@@ -143,24 +143,10 @@ class DigitGridDisplay:
         check_scalar(n_cols, "n_cols", Integral, min_val=1)
         titles, wrong = self._titles()
         n_images, height, width = np.shape(self.images)
-        n_cols = min(n_cols, n_images)
-        n_rows = ceil(n_images / n_cols)
-
-        # One mosaic of equal cells inside a margin; NaN is not painted. An image lies
-        # at the bottom of its cell, below its title.
         gap = max(1, round(0.12 * width))
         band = max(2, round(0.4 * height)) if titles else gap
-        cell_height, cell_width = height + band, width + gap
-        mosaic = np.full(
-            (n_rows * cell_height + gap, n_cols * cell_width + gap), np.nan
-        )
-        corners = [
-            (k // n_cols * cell_height + band, k % n_cols * cell_width + gap)
-            for k in range(n_images)
-        ]
-        for image, (top, left) in zip(self.images, corners, strict=True):
-            mosaic[top : top + height, left : left + width] = image
-
+        cell_width = width + gap
+        mosaic, corners = _mosaic(self.images, min(n_cols, n_images), band, gap)
         longest = max([1, *map(len, titles)])
         if ax is None:
             # Room for the titles at 7 points, within reason.
@@ -388,6 +374,24 @@ class DigitGridDisplay:
             X, y, n_images=n_images, shuffle=shuffle, random_state=random_state
         )
         return cls.from_data(X, y, estimator.predict(X), n_images=n_images, **kwargs)
+
+
+def _mosaic(images, n_cols, band, gap):
+    """One image of all images, and the top left corner of each.
+
+    Each is below a band for its title, and right of a gap. NaN is not painted.
+    """
+    n_images, height, width = np.shape(images)
+    n_rows = ceil(n_images / n_cols)
+    cell_height, cell_width = height + band, width + gap
+    mosaic = np.full((n_rows * cell_height + gap, n_cols * cell_width + gap), np.nan)
+    corners = [
+        (k // n_cols * cell_height + band, k % n_cols * cell_width + gap)
+        for k in range(n_images)
+    ]
+    for image, (top, left) in zip(images, corners, strict=True):
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic, corners
 
 
 def _take(*arrays, n_images, shuffle, random_state):
