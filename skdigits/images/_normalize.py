@@ -1,5 +1,6 @@
 """Normalize the image of a single digit to the format of MNIST."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral
 
@@ -112,22 +113,19 @@ def normalize(
     ink: FloatImage, even: bool, size: int = 28, box_size: int = 20
 ) -> tuple[NDArray[np.uint8], Box]:
     """`normalize_digit` of the result of `ink_of_digit`, and the box of the digit."""
-    if even and _is_normalized(ink, size, box_size):
-        return _to_uint8(ink), bounding_box(ink > 0)
-    fits = (
-        even
-        and ink.max() >= _MIN_FULL_INK
-        and max(lengths(bounding_box(ink > 0))) == box_size
-    )
-    if not fits:
-        strongest = ink[_without_specks(ink > ink.max() / 2)].max()
-        ink = np.minimum(ink / strongest, 1)
-    mask = ink > 0 if fits else _without_specks(ink > 0.5)
-    if not (even and _has_format(mask, box_size / size)):
-        _check_whole(mask)
+    box = bounding_box(ink > 0)
+    share = box_size / size if even else None
+    if even and ink.max() >= _MIN_FULL_INK:
+        if _is_normalized(ink, box, size, box_size):
+            return _to_uint8(ink), box
+        if max(lengths(box)) == box_size:
+            _check_whole(box, ink.shape, share)
+            return place(ink[box], size), box
+    strongest = ink[_without_specks(ink > ink.max() / 2)].max()
+    ink = np.minimum(ink / strongest, 1)
+    mask = _without_specks(ink > 0.5)
     box = bounding_box(mask)
-    if fits:
-        return place(ink[box], size), box
+    _check_whole(box, ink.shape, share)
     _check_single(mask)
     # The pixels along the edges are grey.
     reach = max(1, round(max(lengths(box)) / 40))
@@ -222,15 +220,14 @@ def _check_single(mask: Mask) -> None:
             )
 
 
-def _is_normalized(ink: FloatImage, size: int, box_size: int) -> bool:
+def _is_normalized(ink: FloatImage, box: Box, size: int, box_size: int) -> bool:
     """Whether an image has the format already.
 
     The centre of a few digits of MNIST lies between two pixels, and 13 of its 60,000
     training images have lost a row at the border.
     """
-    if ink.shape != (size, size) or ink.max() < _MIN_FULL_INK:
+    if ink.shape != (size, size):
         return False
-    box = bounding_box(ink > 0)
     longer = max(lengths(box))
     cut = any(side.stop == size for side in box)
     if longer != box_size and not (cut and longer == box_size - 1):
@@ -239,22 +236,19 @@ def _is_normalized(ink: FloatImage, size: int, box_size: int) -> bool:
     return all(abs(centre - size / 2) < 0.501 for centre in centres)
 
 
-def _has_format(mask: Mask, share: float) -> bool:
-    """Whether a digit fills as much of a square image as in MNIST.
+def _check_whole(box: Box, shape: Sequence[int], share: float | None) -> None:
+    """Refuse ink at one border only: at two opposite ones it is cropped tightly.
 
-    Centring the mass moves 1 % of digits to the border, which does not cut them.
+    A digit that fills this share of a square image, as in MNIST, is whole: centring the
+    mass moves 1 % of digits to the border.
     """
-    height, width = mask.shape
-    longer = max(lengths(bounding_box(mask)))
-    tolerance = max(1, width / 28)
-    return height == width and bool(abs(longer - share * width) <= tolerance)
-
-
-def _check_whole(mask: Mask) -> None:
-    """Refuse ink at one border only: at two opposite ones it is cropped tightly."""
-    box = bounding_box(mask)
+    height, width = shape
+    if height == width and share is not None:
+        excess = max(lengths(box)) - share * width
+        if abs(excess) <= max(1, width / 28):
+            return
     for names, side, size in zip(
-        (("top", "bottom"), ("left", "right")), box, mask.shape, strict=True
+        (("top", "bottom"), ("left", "right")), box, shape, strict=True
     ):
         before, after = side.start, size - side.stop
         if min(before, after) == 0 and max(before, after) > max(0.15 * size, 4):
