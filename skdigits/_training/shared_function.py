@@ -49,8 +49,9 @@ class SharedFunction:
             for tensor, number in self._captured
         ]
         function = self._traced.inference_fn
-        # `call_with_captures` is the documented call. It binds and casts each argument,
-        # which takes as long as some steps of a small network.
+        # `call_with_captures` is documented. It binds and casts each argument, which
+        # takes as long as some steps of a small network, and then calls `call_flat`,
+        # which is not documented: another version of TensorFlow may not have it.
         if not hasattr(function, "call_flat"):
             return function.call_with_captures(arguments, {}, captured)
         (result,) = function.call_flat(*self._tf.nest.flatten(arguments), *captured)
