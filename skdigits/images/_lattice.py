@@ -26,8 +26,12 @@ _MAX_WIDTH = 1.8
 # Minimum height of a line, relative to the typical height of the page.
 _MIN_LINE_HEIGHT = 0.25
 
-# Maximum share of the components of a line of digits that are bars.
-_MAX_BARS = 0.75
+# Components have the height of a digit if they have this one, relative to the line.
+_MIN_HIGH = 0.5
+
+# Bars are narrower, relative to their height. Maximum share of the components of a line
+# of digits that are bars.
+_MAX_BAR_WIDTH, _MAX_BARS = 0.4, 0.75
 
 # Digits that touch lie side by side: they share this part of the lower one's height.
 _MIN_ABREAST = 0.5
@@ -104,7 +108,7 @@ def read_line(
     left = {
         piece.component
         for index, piece in enumerate(line.pieces)
-        if index not in used and lengths(piece.box)[0] >= 0.5 * line.height
+        if index not in used and lengths(piece.box)[0] >= _MIN_HIGH * line.height
     }
     return path, gain, len(left)
 
@@ -239,11 +243,11 @@ def line_features(line: Line) -> NDArray[np.float64]:
     n_high = n_bars = 0
     for own in components.values():
         box = union(piece.box for piece in own)
-        n_high += any(lengths(piece.box)[0] >= 0.5 * height for piece in own)
+        n_high += any(lengths(piece.box)[0] >= _MIN_HIGH * height for piece in own)
         # A component as wide as a digit is not a bar although its pieces may be.
         parts = [box] if lengths(box)[1] <= height else [piece.box for piece in own]
         for tall, wide in map(lengths, parts):
-            n_bars += tall >= 0.5 * height and wide <= 0.4 * tall
+            n_bars += tall >= _MIN_HIGH * height and wide <= _MAX_BAR_WIDTH * tall
     # Bricks and fabrics consist of bars, which look like the digit 1.
     more = max(0.0, n_bars - _MAX_BARS * n_high)
     return np.array([1.0, n_high, more])

@@ -15,9 +15,9 @@ from skdigits.images._strokes import Strokes, stroke_width
 # crumbs of the stroke next to them.
 _MIN_SIZE = 0.2
 
-# Components at least this wide, relative to the height of the line, may be several
-# digits.
-_MIN_CUT_WIDTH = 0.5
+# Components of at least this width and height, relative to the height of the line, may
+# be several digits.
+_MIN_CUT_WIDTH, _MIN_CUT_HEIGHT = 0.5, 0.4
 
 # Maximum number of cuts of a component per height of the line.
 _MAX_CUTS = 6
@@ -66,7 +66,7 @@ def to_pieces(
             labels[box][own] = 0
             continue
         cuts: list[tuple[NDArray[np.intp], float]] = []
-        if wide >= _MIN_CUT_WIDTH * height and tall >= 0.4 * height:
+        if wide >= _MIN_CUT_WIDTH * height and tall >= _MIN_CUT_HEIGHT * height:
             cuts = find_cuts(own, height)
         part = own.astype(np.int32)
         for seam, _ in cuts:

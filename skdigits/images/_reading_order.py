@@ -11,6 +11,13 @@ from skdigits.images._boxes import Box, lengths, to_array, union
 # Lines rise or fall by at most this many pixels per pixel.
 _MAX_SLOPE = 0.3
 
+# A digit belongs to a row if it is nearer, relative to the median height.
+_MAX_OFF_ROW = 0.55
+
+# Neighbours of a digit, which show the slope, are nearer along the row, relative to the
+# median height, and across it, relative to the height of the digit.
+_MAX_ALONG, _MAX_ACROSS = 5, 0.5
+
 # A gap separates two numbers if it is wider than the minimum, and than the ratio times
 # the next narrower gap of the line, or if it is wider than the maximum. Narrow gaps
 # count as equal. Widths are relative to the height of the digits.
@@ -28,7 +35,7 @@ def to_rows(boxes: Sequence[Box]) -> list[list[int]]:
     rows: list[list[int]] = []
     for index in np.argsort(x, kind="stable"):
         distances = [abs(y[index] - np.mean(y[row[-2:]])) for row in rows]
-        if rows and min(distances) < 0.55 * np.median(heights):
+        if rows and min(distances) < _MAX_OFF_ROW * np.median(heights):
             rows[int(np.argmin(distances))].append(int(index))
         else:
             rows.append([int(index)])
@@ -42,8 +49,8 @@ def _slope(
     slopes = []
     for index in range(len(y)):
         right = x - x[index]
-        neighbours = (right > 0) & (np.abs(y - y[index]) < 0.5 * heights[index])
-        neighbours &= right < 5 * np.median(heights)
+        neighbours = (right > 0) & (np.abs(y - y[index]) < _MAX_ACROSS * heights[index])
+        neighbours &= right < _MAX_ALONG * np.median(heights)
         if neighbours.any():
             nearest = np.flatnonzero(neighbours)[np.argmin(right[neighbours])]
             slopes.append((y[nearest] - y[index]) / right[nearest])

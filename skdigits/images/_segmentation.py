@@ -38,8 +38,9 @@ _SINGLE, _MIN_SINGLE_HEIGHT = 0.95, 0.4
 # A digit is nested in another one if this share of its box lies in the other's.
 _NESTED = 0.8
 
-# Minimum height of a digit at the border that is not cut, relative to the median.
-_MIN_WHOLE = 0.85
+# A digit at a border is cut if there is more paper at the opposite one than this part
+# of its longer side, unless it has at least this height, relative to the median.
+_MAX_PAPER, _MIN_WHOLE = 0.15, 0.85
 
 # An image shows words or a texture if it has this many components per digit that have
 # the height of a digit but are not digits.
@@ -365,7 +366,7 @@ def _are_cut(reading: _Reading) -> Mask:
         return np.zeros(0, dtype=bool)
     starts, stops = np.moveaxis(to_array([d.box for d in reading.digits]), 2, 0)
     sizes, shape = stops - starts, np.array(reading.ink.shape)
-    slack = 0.15 * sizes.max(axis=1, keepdims=True)
+    slack = _MAX_PAPER * sizes.max(axis=1, keepdims=True)
     at_start = (starts <= 1) & (shape - stops.max(axis=0) > slack)
     at_end = (stops >= shape - 1) & (starts.min(axis=0) > slack)
     is_high = sizes[:, 0] >= _MIN_WHOLE * np.median(sizes[:, 0])

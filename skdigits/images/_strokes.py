@@ -33,11 +33,23 @@ _MAX_SLENDER = 12
 # the second size, relative to the typical height.
 _MIN_SHARE, _NEARBY = 0.3, 0.2
 
-# Maximum gap between neighbours of a chain, relative to the higher one.
-_MAX_GAP = 3.0
+# Neighbours of a chain share this part of the height of the lower one, and have at most
+# this gap between them, relative to the higher one.
+_MIN_OVERLAP, _MAX_GAP = 0.5, 3.0
 
-# Higher components, relative to the typical height of the page, are not digits.
-_MAX_HEIGHT = 3.0
+# Higher or wider components, relative to the typical height, are not digits.
+_MAX_HEIGHT, _MAX_WIDTH = 3.0, 12
+
+# Smaller components in a corner, relative to the shorter side of the page, lie outside
+# of the paper. Narrower ones at a side, relative to the typical height, are its edge.
+_MIN_IN_CORNER, _MIN_AT_SIDE = 0.4, 0.2
+
+# A stroke across several digits has at least this width, relative to the typical
+# height, and at most this multiple of the ink of a level line.
+_MIN_LINE_WIDTH, _MAX_LINE_INK = 2, 1.8
+
+# Components with this many others inside are frames, or edges of the paper.
+_MIN_INSIDE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +119,21 @@ def _is_sharp(own: Mask, steepness: FloatImage, strength: float, pixel: float) -
 def _is_background(box: Box, shape: Sequence[int], height: float) -> bool:
     """Whether ink is an edge of the paper, a frame, or lies outside of the paper."""
     tall, wide = lengths(box)
-    if tall > _MAX_HEIGHT * height or wide > 12 * height:
+    if tall > _MAX_HEIGHT * height or wide > _MAX_WIDTH * height:
         return True
     at_end, at_side = (
         touches_border(box[axis : axis + 1], shape[axis : axis + 1]) for axis in (0, 1)
     )
-    in_corner = at_end and at_side and max(tall, wide) < 0.4 * min(shape)
-    return in_corner or (at_side and wide < 0.2 * height)
+    in_corner = at_end and at_side and max(tall, wide) < _MIN_IN_CORNER * min(shape)
+    return in_corner or (at_side and wide < _MIN_AT_SIDE * height)
 
 
 def _is_line(own: Mask, height: float) -> bool:
     """Whether a component is a single stroke across several digits."""
     wide = own.shape[1]
-    return bool(wide >= 2 * height and own.sum() < 1.8 * wide * stroke_width(own))
+    if wide < _MIN_LINE_WIDTH * height:
+        return False
+    return bool(own.sum() < _MAX_LINE_INK * wide * stroke_width(own))
 
 
 def stroke_width(own: Mask) -> float:
@@ -137,10 +151,9 @@ def typical_height(boxes: Sequence[Box], shape: Sequence[int]) -> float:
     min_height = _MIN_DIGIT_HEIGHT * max(shape)
     boxes = [box for box in boxes if lengths(box)[0] >= min_height]
     boxes = [box for box in boxes if not _is_slender(box)] or boxes
-    # Frames and edges have others inside.
     ends = to_array(boxes) * [1, -1]
     n_inside = [np.count_nonzero((own < ends).all((1, 2))) for own in ends]
-    boxes = [box for box, inside in zip(boxes, n_inside, strict=True) if inside < 3]
+    boxes = [box for box, n in zip(boxes, n_inside, strict=True) if n < _MIN_INSIDE]
     inner = [box for box in boxes if not touches_border(box, shape)]
     return median_height(inner or boxes)
 
@@ -175,7 +188,7 @@ def to_chains(boxes: dict[int, Box]) -> list[list[int]]:
     for index in range(len(labels)):
         overlap = np.minimum(bottom[index], bottom) - np.maximum(top[index], top)
         gap = left - right[index]
-        level = overlap >= 0.5 * np.minimum(tall[index], tall)
+        level = overlap >= _MIN_OVERLAP * np.minimum(tall[index], tall)
         near = gap <= _MAX_GAP * np.maximum(tall[index], tall)
         following = np.flatnonzero((level & near)[index + 1 :]) + index + 1
         if following.size:

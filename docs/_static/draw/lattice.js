@@ -11,7 +11,8 @@ skdigits.lattice = (() => {
   const { medianHeight } = skdigits.strokes;
   const { MAX_PIECES, MIN_HEIGHT, MAX_HEIGHT, MAX_WIDTH, MIN_LINE_HEIGHT } =
     skdigits.constants.lattice;
-  const { MAX_BARS, MIN_ABREAST, JOINT_WEIGHT } = skdigits.constants.lattice;
+  const { MIN_HIGH, MAX_BAR_WIDTH, MAX_BARS, MIN_ABREAST, JOINT_WEIGHT } =
+    skdigits.constants.lattice;
   const { WINDOW_WEIGHTS, SKIP_WEIGHTS, OTHER_WEIGHTS } = skdigits.constants.lattice;
 
   const { log, max, min } = Math;
@@ -40,7 +41,7 @@ skdigits.lattice = (() => {
     const used = (index) =>
       digits.some(({ first, stop }) => first <= index && index < stop);
     const unused = pieces.filter(
-      ({ box }, index) => !used(index) && lengths(box)[0] >= 0.5 * height
+      ({ box }, index) => !used(index) && lengths(box)[0] >= MIN_HIGH * height
     );
     const left = new Set(unused.map(({ component }) => component)).size;
     return { digits, left };
@@ -133,10 +134,10 @@ skdigits.lattice = (() => {
     let bars = 0;
     for (const boxes of components.values()) {
       const box = boxes.reduce(union);
-      if (boxes.some((each) => lengths(each)[0] >= 0.5 * height)) high += 1;
+      if (boxes.some((each) => lengths(each)[0] >= MIN_HIGH * height)) high += 1;
       // A component as wide as a digit is not a bar although its pieces may be.
       for (const [tall, wide] of (lengths(box)[1] <= height ? [box] : boxes).map(lengths))
-        if (tall >= 0.5 * height && wide <= 0.4 * tall) bars += 1;
+        bars += tall >= MIN_HIGH * height && wide <= MAX_BAR_WIDTH * tall ? 1 : 0;
     }
     return [1, high, max(0, bars - MAX_BARS * high)];
   }

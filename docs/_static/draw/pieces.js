@@ -6,7 +6,7 @@ globalThis.skdigits = globalThis.skdigits || {};
 skdigits.pieces = (() => {
   const { cheapest, lengths, mean, remember, roundHalfEven, union } = skdigits.images;
   const { ownPixels, strokeWidth } = skdigits.strokes;
-  const { MIN_SIZE, MIN_CUT_WIDTH, MAX_CUTS, MAX_CROSSED, MIN_PIECE } =
+  const { MIN_SIZE, MIN_CUT_WIDTH, MIN_CUT_HEIGHT, MAX_CUTS, MAX_CROSSED, MIN_PIECE } =
     skdigits.constants.pieces;
   const DIAGONAL = Math.fround(skdigits.constants.pieces.DIAGONAL);
   const { fround } = Math;
@@ -20,7 +20,8 @@ skdigits.pieces = (() => {
         relabel(labels, component.box, own, () => 0);
         return [];
       }
-      const mayTouch = wide >= MIN_CUT_WIDTH * height && tall >= 0.4 * height;
+      const mayTouch =
+        wide >= MIN_CUT_WIDTH * height && tall >= MIN_CUT_HEIGHT * height;
       return divide(component, own, labels, mayTouch ? findCuts(own, height) : []);
     });
   }

@@ -7,11 +7,12 @@ globalThis.skdigits = globalThis.skdigits || {};
 
 skdigits.reading = (() => {
   const { cheapest, lengths, makeImage, mean, median } = skdigits.images;
-  const { MAX_LEFT, MIN_WHOLE, MIN_CONFIDENCE: CERTAIN } =
+  const { MAX_LEFT, MAX_PAPER, MIN_WHOLE, MIN_CONFIDENCE: CERTAIN } =
     skdigits.constants.segmentation;
   const { MIN_CONFIDENCE } = skdigits.constants.read;
   const { MAX_SLOPE, MIN_GAP, MIN_GAP_RATIO, MAX_GAP, NARROW_GAP } =
     skdigits.constants.reading_order;
+  const { MAX_OFF_ROW, MAX_ALONG, MAX_ACROSS } = skdigits.constants.reading_order;
 
   // {digits, text, isEmpty} of greys, 255 for paper. Digits are in reading order, with
   // box, image, probabilities, label, confidence, and status "ok", "unsure" or "cut".
@@ -52,7 +53,7 @@ skdigits.reading = (() => {
 
   // Whether a digit reaches a border while there is paper at the opposite one.
   function isAtBorder(box, boxes, { height, width }) {
-    const slack = 0.15 * Math.max(...lengths(box));
+    const slack = MAX_PAPER * Math.max(...lengths(box));
     const sides = [
       ["top", "bottom", height],
       ["left", "right", width],
@@ -82,7 +83,7 @@ skdigits.reading = (() => {
       const distance = (row) =>
         Math.abs(place.y - mean(row.slice(-2).map(({ y }) => y)));
       const nearest = rows.length && cheapest(rows, distance);
-      if (nearest && distance(nearest) < 0.55 * height) {
+      if (nearest && distance(nearest) < MAX_OFF_ROW * height) {
         nearest.push(place);
       } else {
         rows.push([place]);
@@ -98,10 +99,12 @@ skdigits.reading = (() => {
   function slopeOf(places, height) {
     const slopes = [];
     for (const { digit, x, y } of places) {
-      const reach = 0.5 * lengths(digit.box)[0];
+      const reach = MAX_ACROSS * lengths(digit.box)[0];
       const neighbours = places.filter(
         (other) =>
-          other.x > x && Math.abs(other.y - y) < reach && other.x - x < 5 * height
+          other.x > x &&
+          Math.abs(other.y - y) < reach &&
+          other.x - x < MAX_ALONG * height
       );
       if (neighbours.length) {
         const nearest = cheapest(neighbours, (other) => other.x);

@@ -8,7 +8,10 @@ globalThis.skdigits = globalThis.skdigits || {};
 skdigits.strokes = (() => {
   const { cheapest, crop, label, lengths, map, median, remember } = skdigits.images;
   const { MIN_COMPONENT, MIN_DIGIT_HEIGHT, MIN_SHARE } = skdigits.constants.strokes;
-  const { MAX_GAP, MAX_HEIGHT, MAX_SLENDER } = skdigits.constants.strokes;
+  const { MAX_GAP, MAX_HEIGHT, MAX_WIDTH, MAX_SLENDER } = skdigits.constants.strokes;
+  const { MIN_OVERLAP, MIN_IN_CORNER, MIN_AT_SIDE, MIN_INSIDE } =
+    skdigits.constants.strokes;
+  const { MIN_LINE_WIDTH, MAX_LINE_INK } = skdigits.constants.strokes;
 
   // {labels, components, height}: components have a label and a box, and the height is
   // the typical one of a digit.
@@ -45,17 +48,19 @@ skdigits.strokes = (() => {
 
   function isBackground(box, paper, height) {
     const [tall, wide] = lengths(box);
-    if (tall > MAX_HEIGHT * height || wide > 12 * height) {
+    if (tall > MAX_HEIGHT * height || wide > MAX_WIDTH * height) {
       return true;
     }
-    const small = Math.max(tall, wide) < 0.4 * Math.min(paper.height, paper.width);
+    const shorter = Math.min(paper.height, paper.width);
+    const small = Math.max(tall, wide) < MIN_IN_CORNER * shorter;
     const inCorner = atEnd(box, paper) && atSide(box, paper) && small;
-    return inCorner || (atSide(box, paper) && wide < 0.2 * height);
+    return inCorner || (atSide(box, paper) && wide < MIN_AT_SIDE * height);
   }
 
   function isLine(own, height) {
     const area = own.data.reduce((sum, value) => sum + value, 0);
-    return own.width >= 2 * height && area < 1.8 * own.width * strokeWidth(own);
+    const isWide = own.width >= MIN_LINE_WIDTH * height;
+    return isWide && area < MAX_LINE_INK * own.width * strokeWidth(own);
   }
 
   // Twice the median distance from paper along the ridges of a mask.
@@ -103,7 +108,7 @@ skdigits.strokes = (() => {
     const high = boxes.filter((box) => lengths(box)[0] >= minHeight);
     const wide = high.filter((box) => !isSlender(box));
     const digits = wide.length ? wide : high;
-    const unframed = digits.filter((box) => countInside(box, digits) < 3);
+    const unframed = digits.filter((box) => countInside(box, digits) < MIN_INSIDE);
     const inner = unframed.filter((box) => !atEnd(box, paper) && !atSide(box, paper));
     return medianHeight(inner.length ? inner : unframed);
   }
@@ -163,7 +168,8 @@ skdigits.strokes = (() => {
     const overlap =
       Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top);
     const gap = other.left - box.right;
-    return overlap >= 0.5 * Math.min(...tall) && gap <= MAX_GAP * Math.max(...tall);
+    const level = overlap >= MIN_OVERLAP * Math.min(...tall);
+    return level && gap <= MAX_GAP * Math.max(...tall);
   }
 
   return { findStrokes, medianHeight, ownPixels, strokeWidth, toChains };
