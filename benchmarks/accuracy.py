@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ def realmlp(random_state):
 CLASSIFIERS = {
     "make_accurate_classifier": make_accurate_classifier,
     "DigitMLPClassifier": DigitMLPClassifier,
+    "DigitMLPClassifier, alpha=0.1": partial(DigitMLPClassifier, alpha=0.1),
     "MLPClassifier": MLPClassifier,
     "SVC": lambda random_state: SVC(gamma="scale"),
     "HistGradientBoosting": HistGradientBoostingClassifier,
