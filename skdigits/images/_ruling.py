@@ -30,11 +30,20 @@ _MIN_SINGLE_LENGTH = 0.7
 _MIN_SINGLE_COVER = 0.4
 _MIN_LINES = 4
 
-# Minimum length of a piece of a line that digits interrupt, and maximum gap between two
-# pieces, as parts of the longer side; and the share of a piece that is on the line.
+# Minimum length of a piece of a line that digits interrupt, and maximum gaps inside of
+# a piece and between two, as parts of the longer side; and the share of columns between
+# the ends of a piece in which it has pixels.
 _MIN_PIECE = 0.05
-_MAX_GAP = 0.3
+_MAX_BRIDGED, _MAX_GAP = 0.02, 0.3
 _MIN_COVER = 0.5
+
+# Maximum distance from the fitted line of its pixels, and of the middle of a piece that
+# continues it, as parts of the longer side. About a pixel more is rounding.
+_PIXEL_DISTANCE, _PIECE_DISTANCE = 0.004, 0.006
+
+# A short line resembles a long one if their slopes differ by at most the first number,
+# and if it is thicker and darker by at most these factors.
+_LIKE_SLOPE, _LIKE_THICKNESS, _LIKE_STRENGTH = 0.05, 1.5, 1.3
 
 # Maximum thickness of a line, as a part of the longer side of the page; of four times
 # the shorter side in a strip.
@@ -114,16 +123,16 @@ def _is_like(line: _Line, lines: Sequence[_Line]) -> bool:
     """Whether a short line is a part of one that resembles the long lines."""
     slopes = [np.ptp(other.curve[[0, -1]]) for other in lines]
     return any(
-        abs(np.ptp(line.curve[[0, -1]]) - slope) <= 0.05 * len(line.curve)
-        and line.thickness <= 1.5 * other.thickness + 1
-        and line.strength <= 1.3 * other.strength
+        abs(np.ptp(line.curve[[0, -1]]) - slope) <= _LIKE_SLOPE * len(line.curve)
+        and line.thickness <= _LIKE_THICKNESS * other.thickness + 1
+        and line.strength <= _LIKE_STRENGTH * other.strength
         for slope, other in zip(slopes, lines, strict=True)
     )
 
 
 def _pieces(short: Mask, longer: int) -> Iterator[_Pixels]:
     """Pixels of long pieces, whose gaps are bridged."""
-    gap = max(3, round(0.02 * longer))
+    gap = max(3, round(_MAX_BRIDGED * longer))
     padded = np.pad(short, ((0, 0), (gap, gap))).astype(np.uint8)
     # As binary_closing, which is slower for wide structures.
     bridged = ndimage.grey_closing(padded, (1, gap))[:, gap:-gap]
@@ -157,7 +166,8 @@ def _continues(part: _Line, line: _Line, longer: int) -> bool:
     gap = max(left - end, start - right)
     middle = (left + right) // 2
     distance = abs(part.curve[middle] - line.curve[middle])
-    return gap <= _MAX_GAP * longer and bool(distance <= 0.006 * longer + 1)
+    is_near = bool(distance <= _PIECE_DISTANCE * longer + 1)
+    return gap <= _MAX_GAP * longer and is_near
 
 
 def _fit(pixels: _Pixels, ink: FloatImage, runs: NDArray[np.intp]) -> _Line:
@@ -165,7 +175,7 @@ def _fit(pixels: _Pixels, ink: FloatImage, runs: NDArray[np.intp]) -> _Line:
     width, longer = ink.shape[1], max(ink.shape)
     rows, columns = pixels
     places = 2 * columns / width - 1
-    tolerance = 0.004 * longer + 1.5
+    tolerance = _PIXEL_DISTANCE * longer + 1.5
     terms = 3 if np.ptp(columns) >= _MIN_LENGTH * longer else 2
     A = np.vander(places, terms)
     near = np.ones(len(rows), dtype=bool)

@@ -48,6 +48,9 @@ _MIN_IN_CORNER, _MIN_AT_SIDE = 0.4, 0.2
 # height, and at most this multiple of the ink of a level line.
 _MIN_LINE_WIDTH, _MAX_LINE_INK = 2, 1.8
 
+# Ink of strokes ends within this many pixels, and this part of their longer side.
+_MAX_BLUR, _MAX_BLUR_PART = 6, 0.1
+
 # Components with this many others inside are frames, or edges of the paper.
 _MIN_INSIDE = 3
 
@@ -113,7 +116,7 @@ def _is_sharp(own: Mask, steepness: FloatImage, strength: float, pixel: float) -
     """Whether ink ends within a few pixels, as strokes do and shadows do not."""
     outline = own & ~ndimage.binary_erosion(own)
     width = strength / max(float(np.median(steepness[outline])), 1e-6)
-    return bool(width <= 6 + pixel + 0.1 * max(own.shape))
+    return bool(width <= _MAX_BLUR + pixel + _MAX_BLUR_PART * max(own.shape))
 
 
 def _is_background(box: Box, shape: Sequence[int], height: float) -> bool:
