@@ -366,6 +366,22 @@ def test_mistakes_in_train_are_one_line(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [("images", "cannot classify the images"), ("words", "labels like .. Got word")],
+)
+def test_evaluate_with_other_images_or_labels(labelled, digits, data, message, capsys):
+    model, words = labelled / "mine.joblib", labelled / "words"
+    joblib.dump(LogisticRegression().fit(*digits), model)
+    words.mkdir()
+    np.save(words / "X.npy", digits[0])
+    np.save(words / "y.npy", np.full(len(digits[0]), "word"))
+    assert main(["evaluate", str(model), str(labelled / data)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert re.search(message, err)
+
+
 def test_missing_skops_is_reported_before_training(labelled, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     assert main(["train", str(labelled), "-o", str(labelled / "mine.skops")]) == 2

@@ -48,9 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
         check_figure_file(arguments.figure)
     clf = load_model(arguments.model)
     X, y = load_labelled(arguments.data, arguments.label)
-    predicted = clf.predict(X)
+    try:
+        predicted = clf.predict(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{arguments.model} cannot classify the images of {arguments.data}. {error}"
+        ) from error
     if y.dtype.kind != predicted.dtype.kind:
-        y = y.astype(predicted.dtype)  # "7" and 7
+        try:
+            y = y.astype(predicted.dtype)  # "7" and 7
+        except ValueError as error:
+            raise ValueError(
+                f"The labels of {arguments.data} are not those of {arguments.model}. "
+                f"Expected labels like {predicted[0]}. Got {y[0]}. Rename the labels."
+            ) from error
     print_report(y, predicted)
     if arguments.figure:
         draw_confusion(y, predicted, arguments.figure)
