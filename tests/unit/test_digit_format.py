@@ -46,10 +46,11 @@ def test_translation(ink, down, right):
 
 @given(drawings())
 def test_inversion(ink):
-    # uint8, which is inverted exactly.
+    # uint8 is inverted exactly, but its float32 are rounded: a pixel halfway between
+    # two levels may become either.
     pixels = np.rint(255 * ink).astype(np.uint8)
-    np.testing.assert_array_equal(
-        normalize_digit(pixels), normalize_digit(255 - pixels)
+    np.testing.assert_allclose(
+        normalize_digit(pixels).astype(int), normalize_digit(255 - pixels), atol=1
     )
 
 
