@@ -58,7 +58,7 @@ def main():
         "other writers": other_writers(),
     }
     answers = {}
-    print("| digits | number | read right | calibration error |\n|---|---|---|---|")
+    print("| digits | number | accuracy | calibration error |\n|---|---|---|---|")
     for name, (images, labels) in sets.items():
         P = reader.predict_proba(images.reshape(len(images), -1))
         right = P.argmax(axis=1) == labels
