@@ -1,5 +1,7 @@
 """Compose lines of digits, signs, letters and dirt, of which every pixel is known."""
 
+from contextlib import suppress
+
 import numpy as np
 from scipy import ndimage
 
@@ -118,11 +120,12 @@ def photographed(ink, numbers, rng):
 def strokes_of(grey):
     """The strokes of an image by the estimate of ink that suits its size."""
     longer = max(grey.shape)
-    try:
-        digit, _ = ink_of_digit(grey)
-    except BlankImageError:
-        digit = np.zeros_like(grey)
-    ink, mask = next(estimate_ink(grey, digit, is_small=longer < MIN_PAGE_PIXELS))
+    is_small = longer < MIN_PAGE_PIXELS
+    digit = np.zeros_like(grey)
+    if is_small:  # the first estimate of larger images does not need it
+        with suppress(BlankImageError):
+            digit, _ = ink_of_digit(grey)
+    ink, mask = next(estimate_ink(grey, digit, is_small=is_small))
     return find_strokes(ink, mask, max(1, max(ink.shape) / longer))
 
 

@@ -78,7 +78,8 @@ def split_weights(weights):
 
 def log_likelihood(weights, chains):
     """Sum over chains of the log-likelihood of the true paths, and its gradient."""
-    results = [_log_likelihood(split_weights(weights), *chain) for chain in chains]
+    parts = split_weights(weights)
+    results = [_log_likelihood(parts, *chain) for chain in chains]
     values, gradients = zip(*results, strict=True)
     return sum(values), np.sum(gradients, axis=0)
 
