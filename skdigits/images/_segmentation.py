@@ -288,11 +288,12 @@ def _best_reading(grey: FloatImage, longer: int) -> _Reading:
     digit = shrink(grey, MAX_DIGIT_PIXELS)
     try:
         digit, even = ink_of_digit(digit)
+    except BlankImageError:
+        digit = np.zeros_like(digit)
+    else:
         single = _read_single(digit, even, 0 if is_small else _MIN_SINGLE_HEIGHT)
         if single:
             return single
-    except BlankImageError:
-        digit = np.zeros_like(digit)
     readings: list[_Reading] = []
     for ink, mask in estimate_ink(grey, digit, is_small=is_small):
         readings.append(_read(ink, mask, longer))
