@@ -194,6 +194,19 @@ def test_bitmaps_of_16_x_16_pixels_that_touch_the_border(mnist):
     assert right >= 0.7 * len(X[::50])
 
 
+@pytest.mark.parametrize("angle", [0, 3, -3])
+def test_boxes_on_a_sloping_strip(mnist, angle):
+    page = np.ones((110, 600))
+    for index, label in enumerate([0, 8, 2, 5, 2, 0, 3]):
+        left = 10 + 80 * index
+        paste(page, mnist, label, 30, left + 20, zoom=2)
+        page[12:98, left : left + 3] = 0.2
+    page[12:98, 570:573] = page[12:15, 10:570] = page[95:98, 10:570] = 0.2
+    image = Image.fromarray((255 * page).astype(np.uint8))
+    turned = image.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    assert "".join(read_digits(turned).rows) == "0825203"
+
+
 def test_a_large_digit_that_fills_the_image(mnist):
     X, y = mnist
     right = 0
